@@ -46,7 +46,7 @@ docs: $(VENV)/.test ## build the documentation in docs/_build/html; warnings are
 	$(VENV)/bin/python -m sphinx -qW --keep-going docs docs/_build/html
 	@echo "The documentation begins at docs/_build/html/index.html"
 
-bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about twenty-five minutes
+bench: $(VENV)/.test ## run the benchmarks into reports/bench.json, about half an hour
 	$(VENV)/bin/python -m benchmarks
 
 up: ## start database, Locust (WORKERS=2), Prometheus and Grafana in containers

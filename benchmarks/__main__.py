@@ -12,9 +12,9 @@ from loadtest.database.supervisor import die_with_parent
 BENCHMARKS = (
     *("instructions", "overhead", "drivers", "accuracy", "resolution", "scrape"),
     *("connect", "users", "erlang", "merge", "calibration", "tune", "report", "startup"),
-    "recording",
+    *("recording", "driving"),
 )
-IN_TWO_LENGTHS = ("overhead", "drivers", "erlang", "tune", "recording")
+IN_TWO_LENGTHS = ("overhead", "drivers", "erlang", "tune", "recording", "driving")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import gevent
@@ -29,6 +29,9 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
 from tests.undisturbed import undisturbed
+
+if TYPE_CHECKING:
+    from tests.recording.private_postgresql import PrivatePostgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
@@ -106,6 +109,19 @@ def admin(url: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator["PrivatePostgresql"]:
+    """A private PostgreSQL."""
+    from tests.recording.private_postgresql import PrivatePostgresql, postgresql_folder
+
+    programs = postgresql_folder()
+    if programs is None:
+        missing("PostgreSQL")
+    server = PrivatePostgresql(programs)
+    yield server
+    server.close()
+
+
 def engine_beside(url: URL) -> Engine:
     """An engine that keeps no connection."""
     return create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
@@ -165,13 +181,9 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
-        with (
-            mock.patch.dict(os.environ, without_database() if env is None else env, clear=True),
-            mock.patch.object(sys, "argv", command),
-            contextlib.chdir(cwd or Path.cwd()),
-            contextlib.nullcontext() if repeats else undisturbed(),
-        ):
-            code = _exit_code(main)
+        environment = without_database() if env is None else env
+        with contextlib.nullcontext() if repeats else undisturbed():
+            code = exit_code_here(command, environment, cwd or Path.cwd())
         said = capfd.readouterr()
         return subprocess.CompletedProcess(command, code, said.out, said.err)
 
@@ -208,10 +220,15 @@ def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
     return list(dict.fromkeys(one[parameter] for one in given if parameter in one))
 
 
-def _exit_code(command: Callable[[], None]) -> int:
-    """The exit code of a command that ends with one."""
-    with pytest.raises(SystemExit) as ended:
-        command()
+def exit_code_here(command: list[str], environment: Mapping[str, str], folder: Path) -> int:
+    """The exit code of a `loadtest` command that runs in this process."""
+    with (
+        mock.patch.dict(os.environ, environment, clear=True),
+        mock.patch.object(sys, "argv", command),
+        contextlib.chdir(folder),
+        pytest.raises(SystemExit) as ended,
+    ):
+        main()
     assert isinstance(ended.value.code, int | None)
     return ended.value.code or 0
 

@@ -11,9 +11,9 @@ import time
 import urllib.request
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import psutil
 from prometheus_client.parser import text_string_to_metric_families
@@ -21,7 +21,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from loadtest.database import supervisor
 from loadtest.model.interval import Interval
 from loadtest.runfile.reader import read_run
-from tests.conftest import ROOT, without_database
+from tests.conftest import ROOT, exit_code_here, without_database
+from tests.undisturbed import undisturbed
 
 # How long to wait for something before the test is given up: no measure of anything.
 PATIENCE_SECONDS = 90
@@ -62,7 +63,7 @@ class Running:
     @property
     def output(self) -> str:
         """All that it has said so far."""
-        return self.log.read_text(errors="replace")
+        return _text(self.log)
 
     def signal(self, number: int) -> None:
         """Send a signal to this process alone, not to its children."""
@@ -78,7 +79,7 @@ class Running:
 
     def alive(self) -> list[psutil.Process]:
         """This process and everything it has started, as far as still there."""
-        return [process for process in psutil.process_iter() if self._is_ours(process)]
+        return _marked(self.mark)
 
     def gone(self) -> bool:
         """Whether nothing is left of it."""
@@ -97,11 +98,12 @@ class Running:
             psutil.wait_procs(left, timeout=1)
         self.process.wait()
 
-    def _is_ours(self, process: psutil.Process) -> bool:
-        try:
-            return process.environ().get(MARK) == self.mark
-        except psutil.Error:
-            return False
+
+class Ended(NamedTuple):
+    """A command that has ended; output: all that it said."""
+
+    code: int
+    output: str
 
 
 @contextmanager
@@ -114,6 +116,53 @@ def running(
         yield process
     finally:
         process.kill()
+
+
+def ended_here(
+    log: Path, *words: Any, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+) -> Ended:
+    """A `loadtest` command, run to its end in this process; nothing that it started is left.
+
+    A process of its own would import everything again, where only its children are measured.
+    """
+    mark = uuid.uuid4().hex
+    environment = {"PYTHONPATH": str(ROOT), **without_database(), **(env or {}), MARK: mark}
+    with _output_in(log), undisturbed():
+        code = exit_code_here(["loadtest", *map(str, words)], environment, cwd)
+    until(lambda: not _marked(mark), "everything to end", context=lambda: f"{_marked(mark)}")
+    return Ended(code, _text(log))
+
+
+@contextmanager
+def _output_in(log: Path) -> Iterator[None]:
+    """A time in which this process writes to a file."""
+    kept = [os.dup(number) for number in (1, 2)]
+    try:
+        with log.open("w") as file:
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            with redirect_stdout(file), redirect_stderr(file):
+                yield
+    finally:
+        for number, usual in enumerate(kept, 1):
+            os.dup2(usual, number)
+            os.close(usual)
+
+
+def _text(log: Path) -> str:
+    return log.read_text(errors="replace")
+
+
+def _marked(mark: str) -> list[psutil.Process]:
+    """The processes with a mark in their environment."""
+
+    def has(process: psutil.Process) -> bool:
+        try:
+            return process.environ().get(MARK) == mark
+        except psutil.Error:
+            return False
+
+    return [process for process in psutil.process_iter() if has(process)]
 
 
 def locust_command(*arguments: Any) -> list[str]:

@@ -12,17 +12,18 @@ MEASURING = ("pool", "database", "recording", "live", "load")
 READING = ("analysis", "report")
 # Each part, and the parts that its modules may reach.
 BELOW: dict[str, tuple[str, ...]] = {
+    "charts": (),
     "model": (),
     "runfile": ("model",),
     "analysis": ("runfile", "model"),
-    "report": ("analysis", "runfile", "model"),
+    "report": ("analysis", "runfile", "model", "charts"),
     "pool": ("runfile", "model"),
     "database": ("pool", "runfile", "model"),
     "recording": ("database", "pool", "runfile", "model"),
-    "live": ("recording", "database", "pool", "runfile", "model"),
-    "load": ("live", "recording", "database", "pool", "runfile", "model"),
-    "experiment": (*MEASURING, *READING, "runfile", "model"),
-    "cli": ("experiment", *MEASURING, *READING, "runfile", "model"),
+    "live": ("recording", "database", "pool", "runfile", "model", "charts"),
+    "load": ("live", "recording", "database", "pool", "runfile", "model", "charts"),
+    "experiment": (*MEASURING, *READING, "runfile", "model", "charts"),
+    "cli": ("experiment", *MEASURING, *READING, "runfile", "model", "charts"),
 }
 # Applications import these.
 LIGHT = ("loadtest.model.interval", "loadtest.model.distribution", "loadtest.runfile.writer")

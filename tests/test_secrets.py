@@ -21,6 +21,7 @@ from sqlalchemy.exc import OperationalError
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
+from tests.driving.applications import driving
 from tests.processes import (
     Running,
     fetch,
@@ -177,6 +178,21 @@ def test_an_application_tells_its_own_nowhere(tmp_path: Path, secret: URL) -> No
     command = ("run", POINT_SELECT, *own, *SHORT, *results)
     lines = command_lines(tmp_path / "log", *command, env=environment)
     assert_silent("a process", "\n".join(lines))
+    assert_files_silent(tmp_path)
+
+
+def test_no_result_tells_those_in_the_commands_of_an_application(tmp_path: Path) -> None:
+    """The application's own processes have them in their arguments, which is a warning."""
+    login = f"shop:{quote(PASSWORD, safe='')}@"
+    url = f"mysql://{login}127.0.0.1/shop"
+    ready, command = driving(tmp_path, "-t", "2s", "--app-prepare", f"true {url}")
+    command[command.index("--app") + 1] += f" {url}"
+    command[command.index("--ready") + 1] = ready.replace("://", f"://{login}")
+    with running(tmp_path / "log", *command, cwd=tmp_path) as run:
+        code = run.wait()
+    assert code in (0, 4), run.output
+    for option in ("--app", "--ready", "--app-prepare"):
+        assert f"Warning: {option} contains a password" in run.output
     assert_files_silent(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Levels over time, for pictures: the typical round of a pool, and how far the rounds spread."""
+"""Levels over time, for pictures: the mean of the rounds of a pool, and their range."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WARMUP = PERIODS.index("warmup")
 
 @dataclass(frozen=True)
 class LevelsOverTime:
-    """Mean levels of gauges in each second: the median over the rounds, NaN if unknown.
+    """Mean levels of gauges in each second: the mean over the rounds, NaN if unknown.
 
     seconds: whole numbers, counted from the start of the measurement, negative in the warm-up.
     measured: the number of seconds measured from 0 on; later ones are the drain. stages, faults:
@@ -54,11 +54,11 @@ class LevelsOverTime:
         return [*self.seconds, self.seconds[-1] + self.step]
 
     def typical(self, name: str) -> float:
-        """The median of a level over the measured time."""
+        """The mean of a level over the measured time."""
         end = max(round(self.measured), 1)
         inside = [0 <= second < end for second in self.seconds]
         known = self.levels[name][inside]
-        return float(np.nanmedian(known)) if np.isfinite(known).any() else 0.0
+        return float(np.nanmean(known)) if np.isfinite(known).any() else 0.0
 
     def thinned(self, most: int) -> LevelsOverTime:
         """The same in a limited number of stretches (or one more); its levels are means."""
@@ -115,14 +115,14 @@ def _faults(pool: PoolRuns) -> list[tuple[float, float, str]]:
 def _over_rounds(
     rounds: Sequence[Mapping[str, Mapping[int, float]]], name: str, seconds: range
 ) -> tuple[Levels, Levels, Levels]:
-    """The lowest, the middle and the highest level that rounds had in each second."""
+    """The lowest, the mean and the highest level that rounds had in each second."""
     table = np.full((len(rounds), len(seconds)), math.nan)
     for row, levels in zip(table, rounds, strict=True):
         at = levels.get(name, {})
         row[np.array(list(at), dtype=np.int64) - seconds.start] = list(at.values())
     known = np.isfinite(table).any(axis=0)
     middle = np.full(len(seconds), math.nan)
-    middle[known] = np.nanmedian(table[:, known], axis=0)
+    middle[known] = np.nanmean(table[:, known], axis=0)
     return np.fmin.reduce(table), middle, np.fmax.reduce(table)
 
 

@@ -9,10 +9,10 @@ from functools import cached_property, reduce
 from typing import Any
 
 from loadtest.analysis.comparison.comparability import refuse_incomparable
+from loadtest.analysis.given_names import PoolVariant, given_names
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
 from loadtest.model.errors import UsageError
-from loadtest.model.experiment import variant_name
 from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, Interval
 from loadtest.model.load import Stage
 from loadtest.model.named_values import together
@@ -29,7 +29,8 @@ class PoolRuns:
     """One pool configuration: its settings, its runs, and the rounds that measured anything.
 
     attempts: a round for each run; cached totals are shared. given: its given name, the same for
-    all user models and servers; together with these it identifies a pool, as its name does.
+    all user models, servers and applications; together with these it identifies a pool, as its name
+    does.
     """
 
     name: str
@@ -156,9 +157,16 @@ class PoolRuns:
         """The name of its private server's program, if one was requested; otherwise empty."""
         return self.header.server.name
 
-    def is_variant(self, given: str, variant: str) -> bool:
-        """Whether it is the pool of this given name with another user model or server."""
-        return self.name == variant_name(given, variant)
+    @property
+    def application(self) -> str:
+        """The name of the application that its runs drove; empty without one."""
+        return (self.header.application or "") if self.driven else ""
+
+    @property
+    def variant(self) -> PoolVariant:
+        """Its name, and what it ran with."""
+        own = self.model, self.server, self.application
+        return PoolVariant(self.name, bool(self.runs), *own)
 
     @property
     def lacks(self) -> Sequence[str]:
@@ -262,21 +270,13 @@ def arranged(
     told = {**_told_by_runs(pools), **(experiment or {}), "baseline": baseline}
     if of_application and experiment and "pool" in experiment:
         told["pool"] = [asdict(settings[pool.name]) for pool in plan.pool]
-    return Measurements(told, plan, _with_given_names(pools), baseline, problems)
+    return Measurements(told, plan, _with_given_names(pools, plan), baseline, problems)
 
 
-def _with_given_names(pools: Sequence[PoolRuns]) -> list[PoolRuns]:
+def _with_given_names(pools: Sequence[PoolRuns], plan: ExperimentPlan) -> list[PoolRuns]:
     """The pools, each with its given name."""
-    ran = [pool for pool in pools if pool.runs]
-    models = dict.fromkeys(pool.model for pool in ran)
-    servers = dict.fromkeys(pool.server for pool in ran)
-    others = [*[*models][1:], *[*servers][1:]]  # the first ones keep their names
-    return [replace(pool, given=_given(pool, pools, others)) for pool in pools]
-
-
-def _given(pool: PoolRuns, pools: Sequence[PoolRuns], others: Sequence[str]) -> str:
-    own = [one for one in others if not pool.runs or one in (pool.model, pool.server)]
-    return next((p.name for p in pools for one in own if pool.is_variant(p.name, one)), pool.name)
+    names = given_names([pool.variant for pool in pools], [one.name for one in plan.driven])
+    return [replace(pool, given=name) for pool, name in zip(pools, names, strict=True)]
 
 
 def _told_by_runs(pools: Sequence[PoolRuns]) -> dict[str, Any]:

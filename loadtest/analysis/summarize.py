@@ -16,9 +16,12 @@ from loadtest.analysis.findings import mostly_failing, rules
 from loadtest.analysis.pool_numbers import numbers_by_round, pool_numbers
 from loadtest.analysis.pool_runs import Measurements, PoolRuns, gather
 from loadtest.analysis.sizing import tune_verdict
+from loadtest.analysis.sizing.process_search import ProcessSearch
+from loadtest.analysis.sizing.process_verdict import process_verdict
 from loadtest.analysis.sizing.tuning import Tuning
 from loadtest.model.objective import Bound, parse_objective
-from loadtest.model.summary import Comparison, PoolSummary, Summary
+from loadtest.model.search_result import Search
+from loadtest.model.summary import Comparison, PoolSummary, Summary, Verdict
 from loadtest.runfile.reader import Run
 
 
@@ -57,14 +60,19 @@ def summarize(measurements: Measurements) -> Summary:
 
 def _of_a_search(measurements: Measurements, pools: tuple[PoolSummary, ...]) -> Summary:
     """Its verdict is the size that it found; sizes tried once are not compared with each other."""
+    verdict_, result = _answer(measurements, pools)
+    about = _about(measurements)
+    return Summary(**about, pools=pools, comparisons=(), verdict=verdict_, search=result)
+
+
+def _answer(measurements: Measurements, pools: Sequence[PoolSummary]) -> tuple[Verdict, Search]:
+    """The verdict of a search and its result."""
+    plan = measurements.plan.search
+    if plan and plan.by_processes:
+        search = ProcessSearch.of(measurements, pools)
+        return process_verdict(search), search.value
     tuning = Tuning.of(measurements, pools)
-    return Summary(
-        **_about(measurements),
-        pools=pools,
-        comparisons=(),
-        verdict=tune_verdict.tune_verdict(tuning),
-        search=tuning.value,
-    )
+    return tune_verdict.tune_verdict(tuning), tuning.value
 
 
 def _about(measurements: Measurements) -> dict[str, Any]:

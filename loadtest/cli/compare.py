@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.driven_options import DrivenOptions
+from loadtest.cli.completion import complete_scenario
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
 from loadtest.cli.option_mistakes import bundled_instead, naming_options
-from loadtest.cli.output import AnswerOptions, conduct_and_answer
+from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -32,7 +33,12 @@ if TYPE_CHECKING:
 
 def compare(
     context: typer.Context,
-    experiment: Annotated[Path, typer.Argument(help="An experiment (.toml) or a scenario (.py).")],
+    experiment: Annotated[
+        Path,
+        typer.Argument(
+            help="An experiment (.toml) or a scenario (.py).", autocompletion=complete_scenario
+        ),
+    ],
     *,
     pool: Pools = [],  # noqa: B006 - Typer passes a new list
     rounds: Annotated[
@@ -49,7 +55,7 @@ def compare(
     results: Results = Path("reports"),
     objective: Objective = "",
     margin: Margin = None,
-    output: AnswerOptions,
+    output: MeasuringOutputOptions,
 ) -> None:
     """Compare pool configurations in interleaved rounds and report which is best.
 
@@ -66,6 +72,9 @@ def compare(
     [bold]loadtest compare scenarios/hot_row.toml --server mariadb --server mysql[/]
 
     [bold]loadtest compare visitors.py --pool 5+10 --pool 20+0 --app "uvicorn shop.web:app" --ready http://127.0.0.1:8000/health[/]
+
+    [bold]loadtest compare visitors.py --pool 5+10 --pool 20+0 --app "loop:uvicorn shop.aweb:app"
+    --app "threads:gunicorn --threads 16 shop.web:app" --ready http://127.0.0.1:8000/health[/]
     """
     if experiment.suffix == ".toml":
         plan = _read(experiment, load.model, objective, server)
@@ -77,6 +86,7 @@ def compare(
         asked = {"rounds": rounds, "objective": objective, "margin": margin, "server": server}
         asked |= driven.settings()
         plan = experiment_of(experiment, pool, application, load, told, **asked)
+    refuse_several_processes(plan, "a comparison")
     _warn_of_limits(plan, database.connections_per_user)
     if dry_run:
         _print_plan(plan, database.database_url)

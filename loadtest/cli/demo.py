@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loadtest.cli.output import AnswerOptions, conduct_and_answer
-from loadtest.cli.shared_options import DatabaseOptions, Quiet, Results, ServerOption
+from loadtest.cli.output import MeasuringOutputOptions, Quiet, Verbose, conduct_and_answer
+from loadtest.cli.shared_options import DatabaseOptions, Results, ServerOption
 
 if TYPE_CHECKING:
     from loadtest.model.experiment import Experiment
@@ -26,6 +26,7 @@ def demo(
     database: DatabaseOptions,
     results: Results = Path("reports"),
     quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Compare three pools in a flash sale and report the best; takes about three minutes.
 
@@ -34,7 +35,8 @@ def demo(
     [bold]loadtest demo --app[/]
     """
     plan = _flash_sale(app=app).changed("--server", server=server)
-    conduct_and_answer(plan, database, results, AnswerOptions(quiet=quiet))
+    output = MeasuringOutputOptions(quiet=quiet, verbose=verbose)
+    conduct_and_answer(plan, database, results, output)
 
 
 def _flash_sale(*, app: bool) -> Experiment:

@@ -9,18 +9,27 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from loadtest.cli.completion import complete_result
+from loadtest.cli.output import AsJson, Markdown
 from loadtest.cli.recording_options import ApplicationName, only_for_recordings
-from loadtest.cli.shared_options import AsJson, Markdown
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import find_runs, holds_recording
 
 
 def diff(
     before: Annotated[
-        Path, typer.Argument(help="A folder of results or of a recording, or a file of one.")
+        Path,
+        typer.Argument(
+            help="A folder of results or of a recording, or a file of one.",
+            autocompletion=complete_result,
+        ),
     ],
     after: Annotated[
-        Path, typer.Argument(help="Another result, or recording, with the same pools.")
+        Path,
+        typer.Argument(
+            help="Another result, or recording, with the same pools.",
+            autocompletion=complete_result,
+        ),
     ],
     application: ApplicationName = "",
     markdown: Markdown = None,

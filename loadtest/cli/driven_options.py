@@ -3,66 +3,85 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loadtest.cli.option_mistakes import validated_options
+from loadtest.cli.named_applications import applications_of
 from loadtest.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from loadtest.model.experiment import Experiment
+
+Texts = list[str] | None
 
 
 @dataclass(eq=False, repr=False)
 class DrivenOptions:
-    """The application that the users drive over HTTP, if any, and its database."""
+    """The applications that the users drive over HTTP, if any, and their database.
+
+    Each option is for all of them, or for one, after its name and a colon.
+    """
 
     app: Annotated[
-        str,
+        Texts,
         typer.Option(
             "--app",
             help="The command of your application, which is started for each run, recorded, driven "
-            'by any Locust users, and stopped: "uvicorn shop.web:app --port 8800".',
+            'by any Locust users, and stopped: "uvicorn shop.web:app --port 8800". In compare, '
+            'repeat it, with names, to compare applications: "loop:uvicorn shop.web:app".',
         ),
-    ] = ""
+    ] = None
     ready: Annotated[
-        str,
+        Texts,
         typer.Option(
             "--ready",
             help="A URL of this application that answers as soon as it is ready: "
-            "http://127.0.0.1:8800/health.",
+            "http://127.0.0.1:8800/health. With several --app: one for all, one for each in the "
+            "same order, or NAME:URL.",
         ),
-    ] = ""
+    ] = None
 
     app_env: Annotated[
-        list[str] | None,
+        Texts,
         typer.Option(
             "--app-env",
             help="An environment variable of the application, NAME=VALUE; repeatable. In a value, "
             "{database_url} stands for the URL of the private server or of --database-url, and "
-            "{database_url:mysql+aiomysql} for the same with another driver.",
+            "{database_url:mysql+aiomysql} for the same with another driver. With several --app, "
+            "this and the following options are for all, or for one: loop:NAME=VALUE.",
         ),
     ] = None
     app_cwd: Annotated[
-        Path | None, typer.Option("--app-cwd", help="The working directory of the application.")
+        Texts, typer.Option("--app-cwd", help="The working directory of the application.")
     ] = None
     app_prepare: Annotated[
-        str,
+        Texts,
         typer.Option(
             "--app-prepare",
             help="A command that runs before each start of the application, in its environment. It "
             "must be repeatable: for example, it creates and fills the tables.",
         ),
-    ] = ""
+    ] = None
     app_engine: Annotated[
-        str,
+        Texts,
         typer.Option(
             "--app-engine",
             help="The engine that gets the pool, if the application makes several: its name, or "
             "the code that makes it, like shop/db.py:9.",
         ),
-    ] = ""
+    ] = None
+    app_processes: Annotated[
+        Texts,
+        typer.Option(
+            "--app-processes",
+            help="The number of processes of the application, which {app_processes} in --app or "
+            '--app-env stands for: "gunicorn -w {app_processes} shop.web:app". tune takes several, '
+            "like 1,2,4.",
+        ),
+    ] = None
     app_stop_timeout: Annotated[
-        str | None,
+        Texts,
         typer.Option(
             "--app-stop-timeout",
             help="The time after which an application that does not stop is killed (default: 10s).",
@@ -82,23 +101,23 @@ class DrivenOptions:
             raise UsageError(f"--app is missing: --{first} requires it")
         if not self.app:
             return {}
-        from loadtest.model.driven_application import DrivenApplication
+        options = {name.removeprefix("app_"): texts for name, texts in more.items()}
+        return {"application": applications_of(self.app, self.ready or (), options)}
 
-        data: dict[str, Any] = {"command": self.app, "ready": self.ready}
-        data |= {name.removeprefix("app_"): value for name, value in more.items()}
-        if self.app_env:
-            data["env"] = _variables(self.app_env)
-        return {"application": (validated_options(DrivenApplication, data),)}
+    def refuse_several(self, does: str) -> None:
+        """Raise UsageError if several applications are given; does: the start of the sentence."""
+        if len(self.app or ()) > 1:
+            raise UsageError(
+                f"--app is given {len(self.app or ())} times: {does} one application; loadtest "
+                "compare takes several"
+            )
 
 
-def _variables(texts: list[str]) -> dict[str, str]:
-    """Environment variables by name; UsageError, without a value, for one that is given twice."""
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals:
-            raise UsageError("--app-env: write NAME=VALUE")
-        if name in found:
-            raise UsageError(f"--app-env {name} is given twice; give it once")
-        found[name] = value
-    return found
+def refuse_several_processes(plan: Experiment, command: str) -> None:
+    """Raise UsageError if an application has several numbers of processes; command: `a run`."""
+    for one in plan.application:
+        if len(one.processes) > 1:
+            raise UsageError(
+                f"--app-processes {','.join(map(str, one.processes))}: {command} has one number of "
+                "processes; loadtest tune takes several"
+            )

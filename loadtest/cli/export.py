@@ -8,9 +8,14 @@ from typing import Annotated
 
 import typer
 
+from loadtest.cli.completion import complete_result
+
 
 def export(
-    result: Annotated[Path, typer.Argument(help="A folder of results, or a run file.")],
+    result: Annotated[
+        Path,
+        typer.Argument(help="A folder of results, or a run file.", autocompletion=complete_result),
+    ],
     format: Annotated[str, typer.Option("--format", "-f", help="Format: hlog, csv or junit.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="A new file (default: standard output).")

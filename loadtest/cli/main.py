@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from loadtest import __version__
+from loadtest.cli.help_panels import panel_of
 from loadtest.cli.option_groups import spread_out
 from loadtest.model.errors import LoadtestError
 
@@ -34,19 +35,23 @@ COMMANDS = {
     "tune": "Find the smallest pool that meets an objective and loses no throughput.",
     "record": "Run an application and record every connection pool in its processes.",
     "export": "Convert a result for other tools: HdrHistogram log, CSV or JUnit XML.",
+    "open": "Open a report in the browser.",
     "scenarios": "List the bundled scenarios, or copy one with its experiment as a starting point.",
     "init": "Write a scenario for existing SQLAlchemy models: rows, reads and a write.",
 }
 _SETTINGS: dict[str, Any] = {
-    "add_completion": False,
     "pretty_exceptions_enable": False,
     "rich_markup_mode": "rich",
 }
 
 
 def _shown(parameters: list[Any], ctx: Any) -> list[Any]:
-    """Parameters of which the help shows types of values only: no <bool>, <str> for <list[str]>."""
+    """Parameters as the help shows them: in groups, with types of values only.
+
+    So there is no <bool>, and <str> for <list[str]>.
+    """
     for one in parameters:
+        one.rich_help_panel = one.rich_help_panel or panel_of(one.name)
         if one.param_type_name == "option" and one.is_flag:
             one.metavar = ""
         elif one.param_type_name == "option" and one.multiple and one.metavar is None:
@@ -72,7 +77,8 @@ class _Group(TyperGroup):
 
 app = typer.Typer(
     cls=_Group,
-    no_args_is_help=True,
+    add_completion=True,
+    invoke_without_command=True,
     # The value of an option without a default is converted, and Typer imports pydantic for that.
     context_settings={"help_option_names": ["-h", "--help"], "default_map": {"help": False}},
     **_SETTINGS,
@@ -84,7 +90,7 @@ class _Imported(TyperCommand):
 
     def make_context(self, info_name: str | None, *arguments: Any, **settings: Any) -> Any:
         """The context of the real command, with its options."""
-        alone = typer.Typer(**_SETTINGS)
+        alone = typer.Typer(add_completion=False, **_SETTINGS)
         module = import_module(f"loadtest.cli.{self.name}")
         alone.command(self.name, cls=_Quick)(spread_out(getattr(module, str(self.name))))
         return get_command(alone).make_context(info_name, *arguments, **settings)
@@ -143,8 +149,22 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
+_BEGINNING = """\
+loadtest measures which connection pool settings an SQLAlchemy application should use.
+
+Begin with one of these:
+
+  loadtest demo                          Compare three pools on a private server, in three minutes.
+  loadtest scenarios hot_row             Copy a scenario with its experiment, as a start.
+  loadtest init --models myapp.models    Write a scenario for your SQLAlchemy models.
+  loadtest record -- gunicorn shop:app   Record the pools of an application while it runs.
+
+loadtest --help lists all commands; loadtest COMMAND --help has examples."""
+
+
 @app.callback()
 def _app(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
@@ -153,6 +173,8 @@ def _app(
 
     Example: [bold]loadtest demo[/]
     """
+    if context.invoked_subcommand is None:
+        typer.echo(_BEGINNING)
 
 
 def main() -> None:

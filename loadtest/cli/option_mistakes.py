@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from loadtest.model.errors import UsageError
@@ -29,31 +30,38 @@ _FLAGS = {
 }
 
 
-def validated_options(model: type[M], data: Mapping[str, Any]) -> M:
-    """A model from options; UsageError lists every mistake, each with its option."""
+def validated_options(
+    model: type[M], data: Mapping[str, Any], flags: Mapping[str, str] = MappingProxyType({})
+) -> M:
+    """A model from options; UsageError lists every mistake, each with its option.
+
+    flags: options with other names than usual, by the name of the setting.
+    """
     from loadtest.model.field_types import validated
 
-    with naming_options():
+    with naming_options(flags):
         made = validated(model, data, "")
     return made
 
 
 @contextmanager
-def naming_options() -> Iterator[None]:
+def naming_options(flags: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
     """Makes a UsageError about settings without a place name the options that set them."""
     try:
         yield
     except UsageError as error:
-        raise UsageError(*map(_with_option, error.problems)) from None
+        raise UsageError(
+            *(_with_option(one, {**_FLAGS, **flags}) for one in error.problems)
+        ) from None
 
 
-def _with_option(problem: str) -> str:
+def _with_option(problem: str, flags: Mapping[str, str]) -> str:
     problem = problem.removeprefix(": ").replace("warm-up plus duration", "--warmup plus --time")
     key, colon, rest = problem.partition(": ")
     name = key.partition(".")[0]
     if not (colon and re.fullmatch(r"[a-z_]+", name)):
         return problem
-    return f"{_FLAGS.get(name, '--' + name.replace('_', '-'))}: {rest}"
+    return f"{flags.get(name, '--' + name.replace('_', '-'))}: {rest}"
 
 
 def refuse_the_same(pools: list[str]) -> None:

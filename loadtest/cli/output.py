@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from loadtest.cli.shared_options import AsJson, DatabaseOptions, Markdown, Quiet
+from loadtest.cli.shared_options import DatabaseOptions
 from loadtest.model.errors import Ended, UsageError
 
 if TYPE_CHECKING:
@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from loadtest.model.summary import Summary
 
 _S = TypeVar("_S", "Summary", "RecordingSummary")
+
+Markdown = Annotated[Path | None, typer.Option(help="Also write the result to this Markdown file.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Print the command that repeats each run.")
+]
 
 INTERRUPTED = 130  # the exit code that shells use after Ctrl-C
 
@@ -34,11 +41,18 @@ class AnswerOptions:
     quiet: Quiet = False
 
 
+@dataclass(eq=False, repr=False)
+class MeasuringOutputOptions(AnswerOptions):
+    """The output of a command that measures."""
+
+    verbose: Verbose = False
+
+
 def conduct_and_answer(
     experiment: Experiment,
     database: DatabaseOptions,
     results: Path,
-    output: AnswerOptions,
+    output: MeasuringOutputOptions,
     **how: Any,
 ) -> None:
     """Run an experiment, write its report, and exit with the code of its outcome.
@@ -56,7 +70,12 @@ def conduct_and_answer(
     from loadtest.report.render import render
 
     console, failure = Console(stderr=True), None
-    how |= {"quiet": output.quiet, "allowed": database.allowed, "tried": not database.no_try}
+    how |= {
+        "quiet": output.quiet,
+        "verbose": output.verbose,
+        "allowed": database.allowed,
+        "tried": not database.no_try,
+    }
     try:
         folder, complete = run(experiment, database.database_url, results, console, **how)
     except Ended as error:

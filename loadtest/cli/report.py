@@ -7,15 +7,24 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.output import AnswerOptions, print_answer, print_recording_answer
+from loadtest.cli.completion import complete_result
+from loadtest.cli.output import (
+    AnswerOptions,
+    AsJson,
+    Markdown,
+    print_answer,
+    print_recording_answer,
+)
 from loadtest.cli.recording_options import PartOptions, only_for_recordings
-from loadtest.cli.shared_options import AsJson, Markdown
 from loadtest.runfile.folders import find_runs, folder_of, holds_recording
 
 
 def report(
     result: Annotated[
-        list[Path], typer.Argument(help="Run files, recordings, or folders of either.")
+        list[Path],
+        typer.Argument(
+            help="Run files, recordings, or folders of either.", autocompletion=complete_result
+        ),
     ],
     *,
     out: Annotated[

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from loadtest.cli.driven_options import DrivenOptions
-from loadtest.cli.output import AnswerOptions, conduct_and_answer, try_and_answer
+from loadtest.cli.completion import complete_pool
+from loadtest.cli.driven_options import DrivenOptions, refuse_several_processes
+from loadtest.cli.output import MeasuringOutputOptions, conduct_and_answer, try_and_answer
 from loadtest.cli.shared_options import (
     ApplicationOptions,
     DatabaseOptions,
@@ -28,7 +29,11 @@ def run(
     *,
     pool: Annotated[
         list[str],
-        typer.Option("--pool", help="20+0 or pool_size=20,… (default: 5+10 or your application's)"),
+        typer.Option(
+            "--pool",
+            autocompletion=complete_pool,
+            help="20+0 or pool_size=20,… (default: 5+10 or your application's)",
+        ),
     ] = [],  # noqa: B006 - Typer passes a new list
     application: ApplicationOptions,
     driven: DrivenOptions,
@@ -41,7 +46,7 @@ def run(
     only_try: Annotated[
         bool, typer.Option("--try", help="Only try each task once; measure nothing.")
     ] = False,
-    output: AnswerOptions,
+    output: MeasuringOutputOptions,
 ) -> None:
     """Measure one pool configuration under one load.
 
@@ -64,12 +69,14 @@ def run(
         raise UsageError(
             f"--pool is given {len(pool)} times: a run has one pool; loadtest compare takes several"
         )
+    driven.refuse_several("a run drives")
     if only_try and database.no_try:
         raise UsageError("--try and --no-try: give only one of them")
     more = {"rounds": 1, "objective": objective, "server": server, **driven.settings()}
     experiment = experiment_of(scenario, pool, application, load, told, **more)
     if len(experiment.load.models) > 1:
         raise UsageError(f"--model {load.model}: a run has one model; loadtest compare takes both")
+    refuse_several_processes(experiment, "a run")
     if only_try:
         try_and_answer(experiment, database, quiet=output.quiet)
     else:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from loadtest.cli.completion import complete_pool, complete_scenario
 from loadtest.cli.driven_options import DrivenOptions
 from loadtest.cli.option_mistakes import (
     refuse_the_same,
@@ -23,11 +24,15 @@ if TYPE_CHECKING:
     from loadtest.model.load import LoadConfig
     from loadtest.model.pool import PoolConfig
 
-ScenarioArgument = Annotated[Path, typer.Argument(help="A locustfile with a PoolUser.")]
+ScenarioArgument = Annotated[
+    Path,
+    typer.Argument(help="A locustfile with a PoolUser.", autocompletion=complete_scenario),
+]
 Pools = Annotated[
     list[str],
     typer.Option(
         "--pool",
+        autocompletion=complete_pool,
         help="Pool: 20+0, 3000+inf, small:20+0, pool_size=20,max_overflow=0. With --session, "
         "--engine or --app, settings that it does not name stay as they are in your application: "
         "as-is, or as-is,pool_size=20.",
@@ -76,9 +81,6 @@ Margin = Annotated[
     float | None,
     typer.Option(help="The largest relative difference that counts as equal (default: 0.05)."),
 ]
-Markdown = Annotated[Path | None, typer.Option(help="Also write the result to this Markdown file.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print summary.json instead of the table.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 
 
 @dataclass(eq=False, repr=False)

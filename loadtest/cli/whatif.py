@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 from rich.console import Console
 
+from loadtest.cli.completion import complete_result
+from loadtest.cli.output import Quiet
 from loadtest.cli.recording_options import PartOptions, only_for_recordings
-from loadtest.cli.shared_options import DatabaseOptions, Quiet
+from loadtest.cli.shared_options import DatabaseOptions
 from loadtest.model.errors import UsageError
 from loadtest.runfile.folders import as_typed, find_runs, folder_of, holds_recording
 
@@ -53,7 +55,11 @@ class _Settings(NamedTuple):
 
 def whatif(
     result: Annotated[
-        Path, typer.Argument(help="A folder of results or of a recording, or a file of one.")
+        Path,
+        typer.Argument(
+            help="A folder of results or of a recording, or a file of one.",
+            autocompletion=complete_result,
+        ),
     ],
     *,
     pool: Annotated[
@@ -101,6 +107,8 @@ def whatif(
 ) -> None:
     """Predict other pool settings from a measured result or a recording, by simulation.
 
+    Of a result that compares several applications, --application chooses one.
+
     Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
 
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
@@ -120,8 +128,9 @@ def whatif(
         _from_recording(result, asked, folder, as_json=as_json)
         return
     find_runs([result])  # a missing result is refused before the slow imports
-    only_for_recordings(recorded=recorded, **vars(part))
+    only_for_recordings(recorded=recorded, **{**vars(part), "application": ""})
 
+    from loadtest.analysis.comparison.variants import of_application
     from loadtest.analysis.prediction.observed_workload import observe
     from loadtest.analysis.prediction.settings_grid import other_pools, settings_grid
     from loadtest.analysis.prediction.whatif import predict
@@ -129,7 +138,7 @@ def whatif(
     from loadtest.report.prediction_page import write_prediction
     from loadtest.report.render import read_measurements
 
-    measurements = read_measurements([result])
+    measurements = of_application(read_measurements([result]), part.application)
     at = _database(measurements, database.database_url) if validate else ""
     observed = observe(measurements)
     prediction = predict(

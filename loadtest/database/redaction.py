@@ -13,6 +13,8 @@ from urllib.parse import quote, quote_plus
 from sqlalchemy import URL
 
 HIDDEN = "***"
+# The ports of servers whose URL names none.
+DEFAULT_PORTS = {"mysql": 3306, "mariadb": 3306, "postgresql": 5432}
 # A password with this many characters cannot be a word; a password of letters alone needs more.
 ODD, ODD_LETTERS = 6, 12
 _QUOTED = r"""[bu]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
@@ -40,7 +42,8 @@ def without_passwords(text: str, url: URL | None = None) -> str:
 
 def host_and_port(url: URL) -> str:
     """The address of a server, without the end of a password that contains @."""
-    return f"{(url.host or 'localhost').rpartition('@')[2]}:{url.port or 3306}"
+    port = url.port or DEFAULT_PORTS.get(url.get_backend_name(), 3306)
+    return f"{(url.host or 'localhost').rpartition('@')[2]}:{port}"
 
 
 def words_with_type(error: BaseException) -> str:

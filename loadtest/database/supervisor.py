@@ -3,8 +3,10 @@
 The tool holds the writing end of the keeper's standard input. If the tool dies in any way, even by
 SIGKILL, the kernel closes this pipe: the keeper reads the end of the file, stops the child and
 removes the folder. If the keeper is killed, the child's parent-death signal kills the child (on
-Linux). For the tool this signal is not enough, because it would not remove the folder. The keeper
-runs by path with the standard library alone, so that it starts quickly.
+Linux). For the tool this signal is not enough, because it would not remove the folder. Processes
+that leave the child's session, such as daemons, become children of the keeper (on Linux), which
+kills them after the child. The keeper runs by path with the standard library alone, so that it
+starts quickly.
 """
 
 import ctypes
@@ -16,14 +18,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
 GRACE_SECONDS = 15.0
-# Orders to the keeper: end the child but keep the folder; start the command again.
+# Orders to the keeper: end the child but keep the folder; start the command, perhaps again.
 DOWN, UP = b"-", b"+"
-_SET_PARENT_DEATH_SIGNAL = 1
+_HELD = "held"
+_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36
 _prctl = getattr(ctypes.CDLL(None), "prctl", None)
 
 
@@ -37,14 +41,16 @@ def start_supervised(
     errors: IO[bytes] | int | None = None,
     folder: Path | None = None,
     grace: float = GRACE_SECONDS,
+    held: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a command under a keeper; close its `stdin` to stop it, `wait()` for the exit code.
 
     remove: a folder to delete when the command has ended. user: the system user that runs it.
     errors: the target of its standard error, if it differs from `output`. folder: its working
-    directory. grace: the seconds that it has to end before it is killed.
+    directory. grace: the seconds that it has to end before it is killed. held: whether the command
+    waits for the order UP.
     """
-    told = [str(remove or ""), user or "", f"{grace:g}"]
+    told = [str(remove or ""), user or "", f"{grace:g}", _HELD if held else ""]
     return subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, *told, *command],
         cwd=folder,
@@ -81,7 +87,9 @@ def stop_supervised(kept: subprocess.Popen[bytes], patience: float | None = None
         raise
 
 
-def _main(remove: str, user: str, grace: str, *command: str) -> int:
+def _main(remove: str, user: str, grace: str, held: str, *command: str) -> int:
+    if _prctl:
+        _prctl(_SET_CHILD_SUBREAPER, 1)
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
@@ -89,6 +97,8 @@ def _main(remove: str, user: str, grace: str, *command: str) -> int:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: None)
     try:
+        if held and _wait(reading) != UP:
+            return 0
         child = _start(command, user)
         while told := _wait(reading, child):
             if told == DOWN:
@@ -118,7 +128,7 @@ def _start(command: Sequence[str], user: str) -> subprocess.Popen[bytes]:
 def _wait(signals: int, child: subprocess.Popen[bytes] | None = None) -> bytes:
     """The next order; empty if the child has ended, or the tool or a signal asks to stop."""
     orders = sys.stdin.fileno()
-    while child is None or child.poll() is None:
+    while child is None or not _has_ended(child):
         readable, _, _ = select.select([orders, signals], [], [])
         if _told(signals):
             return b""
@@ -137,26 +147,61 @@ def die_with_parent() -> None:
 
 
 def _end(child: subprocess.Popen[bytes], signals: int, grace: float) -> int:
-    if child.poll() is None:
+    if not _has_ended(child):
         child.terminate()
         if not _ends_in_time(child, signals, grace):
             os.killpg(child.pid, signal.SIGKILL)
     code = child.wait()
-    try:
-        os.killpg(child.pid, signal.SIGKILL)  # processes that the child left behind
-    except ProcessLookupError:
-        return code if code >= 0 else 128 - code
+    _kill_rest(child.pid)
     return code if code >= 0 else 128 - code
+
+
+def _kill_rest(group: int) -> None:
+    """Kill what the child has left behind, also outside of its process group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)
+    # The children of a killed process become the keeper's.
+    while killed := [process for process in _children() if _kill(process)]:
+        for process in killed:
+            os.waitpid(process, 0)
+
+
+def _children() -> Iterator[int]:
+    """The children of this process, also those that have ended."""
+    parent = str(os.getpid())
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it may end meanwhile
+            # A program's name, in parentheses, may have any character.
+            if stat.read_text(errors="replace").rpartition(")")[2].split()[1] == parent:
+                yield int(stat.parent.name)
+
+
+def _kill(process: int) -> bool:
+    """Kill a child; False if it belongs to another user."""
+    try:
+        os.kill(process, signal.SIGKILL)
+    except PermissionError:
+        return False
+    return True
+
+
+def _has_ended(child: subprocess.Popen[bytes]) -> bool:
+    """Whether a child has ended; also takes the exit codes of other children."""
+    with suppress(ChildProcessError):
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            if ended[0] == child.pid:
+                child.returncode = os.waitstatus_to_exitcode(ended[1])
+    return child.returncode is not None
 
 
 def _ends_in_time(child: subprocess.Popen[bytes], signals: int, grace: float) -> bool:
     """Whether a child ends within the grace and before a second request to stop."""
     deadline = time.monotonic() + grace
-    while child.poll() is None:
+    while not _has_ended(child):
         select.select([signals], [], [], max(0.0, deadline - time.monotonic()))
         again = _told(signals)
         if again or time.monotonic() >= deadline:
-            return child.poll() is not None
+            return _has_ended(child)
     return True
 
 

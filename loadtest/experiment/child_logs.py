@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
+
+from loadtest.database.redaction import without_passwords
 
 _LINES_SHOWN = 12
 KEPT_BYTES = 1_000_000
@@ -19,10 +23,24 @@ def end_of_log(path: Path) -> str:
     return _last_lines(log_text(path))
 
 
-def end_of_output(output: BinaryIO) -> str:
-    """The last lines of an open log, indented."""
+def end_of_output(output: IO[bytes], kept: Path | None = None) -> str:
+    """The path and the last lines of an open log, for the end of a message.
+
+    kept: its path if it stays; otherwise a copy is made that stays, without passwords.
+    """
     output.seek(0)
-    return _last_lines(output.read().decode(errors="replace"))
+    text = output.read().decode(errors="replace")
+    if not text.strip():
+        return "its log is empty"
+    return f"the end of its log ({kept or _copy(text)}):\n{_last_lines(text)}"
+
+
+def _copy(text: str) -> Path:
+    """A new file with a text that only this user can read."""
+    number, name = tempfile.mkstemp(prefix="loadtest-app-", suffix=".log")
+    with os.fdopen(number, "w", encoding="utf-8") as copy:
+        copy.write(without_passwords(text))
+    return Path(name)
 
 
 def shorten_log(path: Path) -> None:
@@ -39,4 +57,5 @@ def shorten_log(path: Path) -> None:
 
 
 def _last_lines(text: str) -> str:
-    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-_LINES_SHOWN:])
+    lines = text.strip().splitlines()[-_LINES_SHOWN:]
+    return without_passwords("\n".join(f"  {line}" for line in lines))

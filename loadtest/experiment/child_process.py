@@ -20,6 +20,8 @@ from collections.abc import Iterator, Sequence
 from types import FrameType
 from typing import Any
 
+from loadtest.model.garbage import rare_collections
+
 _STANDARD_ERROR = 2
 _MAIN = "__main__"
 # Locust reads it when it is imported. Only --model decides whether gevent patches a run.
@@ -73,6 +75,7 @@ if __name__ == _MAIN:
     signal.signal(asked, _tell)
     faulthandler.register(asked, _STANDARD_ERROR, all_threads=False, chain=True)
     del sys.argv[:2]
-    _shut_out(sys.argv)
-    sys.argv += _run_arguments()
+    with rare_collections():
+        _shut_out(sys.argv)
+        sys.argv += _run_arguments()
     runpy.run_module(sys.argv[0], run_name=_MAIN, alter_sys=True)

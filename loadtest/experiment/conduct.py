@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -19,10 +19,12 @@ from loadtest.analysis.summarize import summarize
 from loadtest.database.preflight.checks import machine_busy_check, warning_texts
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
-from loadtest.experiment.databases import databases, demand_of
+from loadtest.experiment.databases import databases
 from loadtest.experiment.driving.application_trial import try_visitors
 from loadtest.experiment.driving.driven_databases import driven_databases
+from loadtest.experiment.driving.exposed_passwords import exposed_passwords
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
+from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Databases
 from loadtest.experiment.trial.task_trial import try_tasks
 from loadtest.experiment.trial.trial_answer import TrialAnswer
@@ -51,6 +53,7 @@ def conduct(
     console: Console,
     *,
     quiet: bool,
+    verbose: bool = False,
     allowed: Allowances = NO_ALLOWANCES,
     tried: bool = True,
     runs: DoRuns = _all_rounds,
@@ -66,13 +69,15 @@ def conduct(
     """
     planned = list[PlannedRun](plans(experiment))
     how: dict[str, Any] = {"quiet": quiet, "allowed": allowed, "tried": tried}
+    how["searching"] = most is not None
     with _opened(experiment, database_url, console, most or len(planned), **how) as (at, _):
         # On a server of others, the announcement has the number.
         if not quiet and len(planned) > 1 and all(one.private for one in at.values()):
             beside = max(one.driven.seconds for one in at.values())
             _tell(console, [runs_in_words(experiment, most, beside)], "dim")
         folder = new_folder(results, experiment.name, latest=False)
-        with RunProgress(console, planned, quiet=quiet, most=most) as progress:
+        shown = RunProgress(console, planned, quiet=quiet, verbose=verbose, most=most)
+        with shown as progress:
             do = partial(runs, experiment, at, folder, progress)
             complete = _done(folder, console, do)
     return folder, complete
@@ -110,28 +115,43 @@ def _opened(
     quiet: bool,
     allowed: Allowances,
     tried: bool,
+    searching: bool = False,
 ) -> Iterator[tuple[Databases, TrialAnswer]]:
     """The databases of an experiment, after the checks, the announcement and the trial.
 
-    runs: the maximum number of runs. The answer is empty without a trial.
+    runs: the maximum number of runs. searching: whether they are those of a search. The answer is
+    empty without a trial.
     """
     with _sigterm_as_ctrl_c():
         others = OtherPrograms()
         looked = check_scenario(experiment, database_url, connect=True, allowed=allowed)
-        warnings = [*looked.warnings, *warning_texts([machine_busy_check(others.shares())])]
+        busy = warning_texts([machine_busy_check(others.shares())])
+        warnings = [*looked.warnings, *busy, *exposed_passwords(experiment.application)]
         _tell(console, filter(None, [looked.ignored, *_marked(warnings)]), "yellow")
+
+        def announce(lines: Iterable[str]) -> None:
+            _tell(console, () if quiet else lines, "dim")
+
         own = experiment.application and not any(a.needs_database for a in experiment.application)
         if not (database_url or looked.place or own or quiet):
             console.print("[dim]No database given: starting a private server[/]")
         opened = (
-            driven_databases(database_url, experiment, allowed, runs, tried=tried)
+            driven_databases(
+                *(database_url, experiment, allowed, runs),
+                tried=tried,
+                searching=searching,
+                announce=announce,
+            )
             if experiment.application
             else databases(database_url, experiment, looked, allowed, runs, tried=tried)
         )
         with opened as at:
-            for one in at.values():
-                _tell(console, _marked(one.warnings), "yellow")
-                _tell(console, () if quiet else filter(None, [one.ready, *one.intentions]), "dim")
+            several = len(experiment.application) > 1
+            announce(dict.fromkeys(one.ready for one in at.values() if one.ready))
+            for name, one in at.items():
+                of = f"{name}: " if several else ""
+                _tell(console, _marked(f"{of}{text}" for text in one.warnings), "yellow")
+                announce(_headed(of, one.intentions))
             try:
                 answer = TrialAnswer()
                 if tried:
@@ -164,6 +184,11 @@ def _unseen(experiment: Experiment, answer: TrialAnswer) -> list[str]:
     return [
         f"The objective names a request that the trial did not send. {text}" for text in unknown
     ]
+
+
+def _headed(heading: str, lines: Sequence[str]) -> list[str]:
+    """Lines under a heading; none without lines."""
+    return [*filter(None, [heading.rstrip()]), *lines] if lines else []
 
 
 def _marked(warnings: Iterable[str]) -> list[str]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import partial
-from typing import Any
 
 from sqlalchemy import URL
 
@@ -20,12 +19,13 @@ from loadtest.database.preflight.announcement import (
     situation,
 )
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
-from loadtest.database.preflight.situation import Demand, Situation
+from loadtest.database.preflight.situation import Situation
 from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.database.table_claims import tables_left_behind
 from loadtest.experiment.faults.schedule import FaultSchedule
 from loadtest.experiment.rounds import ScenarioFacts, check_scenario
+from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.run_plan import SECONDS_BESIDE_LOAD
 from loadtest.experiment.single_run import Database, Databases
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -116,26 +116,6 @@ def _known(experiment: Experiment, url: URL) -> list[str]:
     if not experiment.named_engine:
         return []
     return check_scenario(experiment, address, connect=True, private=True).warnings
-
-
-def demand_of(
-    experiment: Experiment, allowed: Allowances, own: Mapping[str, Any] | None = None
-) -> Demand:
-    """The connections and the load that each run of an experiment may need.
-
-    own: the settings of the application's pool; None or empty if there is none or it is unknown.
-    """
-    load = experiment.load
-    return Demand(
-        tuple(pool.on(own) for pool in experiment.pool) if own else experiment.pool,
-        load.users,
-        seconds=load.warmup + load.duration,
-        arrival_rate=load.highest_rate,
-        overload=allowed.overload,
-        killing=any(fault.kind == "kill" for fault in experiment.fault),
-        prefill=load.prefill,
-        per_user=allowed.per_user,
-    )
 
 
 def checked(now: Situation) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from loadtest.database import supervisor
 from loadtest.database.application import environment_with
 from loadtest.experiment import deadlines
 from loadtest.experiment.disturbed_runs import Repeats
+from loadtest.experiment.driving.exposed_passwords import shown_application
 from loadtest.experiment.run_plan import EXPERIMENT, SECONDS_BESIDE_LOAD, RunPlan
 from loadtest.experiment.single_run import Database, Databases, Watch, run_once
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
@@ -55,8 +56,9 @@ def plans(experiment: Experiment, after: int = 0, until: int | None = None) -> l
 
     after, until: only the rounds after the first number, up to and including the second.
     """
+    of = experiment.by_application
     return [
-        RunPlan(experiment, subject.pool, round_, subject.model, subject.server)
+        RunPlan(of[subject.application], subject.pool, round_, subject.model, subject.server)
         for round_ in range(after + 1, (until or experiment.interim_rounds[-1]) + 1)
         for subject in _turned(experiment.subjects, round_ - 1)
     ]
@@ -122,7 +124,8 @@ def check_scenario(
     asked = [name for name, on in {"connect": connect, "private": private}.items() if on]
     asked.append(json.dumps(asdict(allowed)))
     command = deadlines.watched_command("loadtest.experiment.scenario_check", *asked)
-    given = {EXPERIMENT: json.dumps(json_types(experiment.model_dump, exclude_unset=True))}
+    first = next(iter(experiment.by_application.values()))  # the users are the same for all
+    given = {EXPERIMENT: json.dumps(json_types(first.model_dump, exclude_unset=True))}
 
     def late(place: str) -> UsageError:
         limit = deadlines.LOOK_SECONDS
@@ -203,7 +206,7 @@ def run_all(
     for look in experiment.interim_rounds:
         for plan in plans(experiment, done, look):
             progress.begin(plan)
-            once = partial(run_in, folder, plan, at[plan.server], progress.interval)
+            once = partial(run_in, folder, plan, at[plan.database], progress.interval)
             try:
                 if repeats.run(plan, folder, once):
                     write_down(experiment, pools, folder, disturbed=repeats.done)
@@ -230,8 +233,7 @@ def write_down(
     planned = json_types(experiment.model_dump) | {"scenario": as_typed(experiment.scenario)}
     # In results, `application` is the name of an application.
     if driven := planned.pop("application"):
-        shown = [one.shown_env for one in experiment.application]
-        planned["driven"] = [{**told, "env": env} for told, env in zip(driven, shown, strict=True)]
+        planned["driven"] = list(map(shown_application, driven, experiment.application))
     planned["pool"] = [pool.model_dump(mode="json") for pool in pools]
     with written_in(folder):
         text = json.dumps({**planned, **more}, indent=1) + "\n"

@@ -31,7 +31,8 @@ EXPERIMENT, RUN = "LOADTEST_EXPERIMENT", "LOADTEST_RUN"
 class RunPlan:
     """The plan of one run: experiment, pool, round, and the model of its users.
 
-    server: the private server's program, as the experiment names it.
+    experiment: with the application of the run, if there are several. server: the private server's
+    program, as the experiment names it.
     """
 
     experiment: Experiment
@@ -56,6 +57,11 @@ class RunPlan:
     def seed(self) -> int:
         """The seed of the round: the same for all its pools, another for every round."""
         return self.experiment.seed + self.round - 1
+
+    @property
+    def database(self) -> str:
+        """The key of its database among those of the experiment."""
+        return next((one.name for one in self.experiment.application if one.name), self.server)
 
     def file_in(self, folder: Path) -> Path:
         """Its result file in a folder of results."""

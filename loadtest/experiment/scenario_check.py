@@ -30,9 +30,9 @@ from loadtest.database.application import (
 from loadtest.database.preflight.announcement import connections_now, database_place, situation
 from loadtest.database.preflight.checks import refuse_errors, run_checks, warning_texts
 from loadtest.database.preflight.situation import Demand
-from loadtest.experiment.databases import demand_of
 from loadtest.experiment.error_lines import error_line
 from loadtest.experiment.locust_settings import ignored
+from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.run_plan import EXPERIMENT, RunPlan
 from loadtest.load import PoolUser
 from loadtest.load import locust_internals as internals

@@ -69,7 +69,7 @@ class Database:
 
 
 Databases = Mapping[str, Database]
-"""The databases of an experiment, by the name of the private server's program."""
+"""The databases of an experiment, by the name of the application or of the server's program."""
 
 
 def run_once(plan: RunPlan, database: Database, folder: Path, watch: Watch) -> Run:

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request, send_file
 
+from loadtest.charts import CHART_FOLDER
 from loadtest.live.points import Points
 
 _FOLDER = Path(__file__).with_name("browser")
@@ -16,7 +17,9 @@ _TYPES = {
     "pool.js": "text/javascript; charset=utf-8",
     "uPlot.css": "text/css; charset=utf-8",
     "uPlot.js": "text/javascript; charset=utf-8",
+    "charting.js": "text/javascript; charset=utf-8",
 }
+_SHARED = ("uPlot.css", "uPlot.js", "charting.js")
 # Names come from users: the browser may run only these files and connect only to this server.
 _OURS_ONLY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
 # A report has a stricter policy in its head, which names its one script. Both policies apply.
@@ -63,7 +66,8 @@ def add_pages(web_ui: Any, points: Points, base_path: str) -> None:
 def _file(name: str) -> Response:
     if name not in _TYPES:
         abort(404)
-    response = Response((_FOLDER / name).read_bytes(), content_type=_TYPES[name])
+    folder = CHART_FOLDER if name in _SHARED else _FOLDER
+    response = Response((folder / name).read_bytes(), content_type=_TYPES[name])
     response.headers["Content-Security-Policy"] = _OURS_ONLY
     return _fresh(response)
 

@@ -37,7 +37,7 @@ from loadtest.load.measured_users import MeasuredUsers
 from loadtest.load.options import run_options, start_form
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
-from loadtest.load.run_output import RunOutput
+from loadtest.load.run_output import RunOutput, machine_facts, versions
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.driven_database import database_of
 from loadtest.load.setup.unpatched import run_unpatched
@@ -158,6 +158,8 @@ class Plugin:
         pool = measured_pool(self.options, self.database.application)
         run_options.warmup_seconds(self.options)
         self._status = self.limits.prepare(pool)
+        machine_facts()
+        versions()
         # Locust's time limit is a timer of the loop, whose clock stands still without events.
         gevent.get_hub().loop.update_now()
 

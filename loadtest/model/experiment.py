@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from loadtest.model import fault
-from loadtest.model.driven_application import DrivenApplication
+from loadtest.model.driven_application import DrivenApplication, application_names
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment_fields import (
+    Applications,
+    ObjectiveText,
+    OptionValue,
+    Rounds,
+    SomePools,
+)
 from loadtest.model.fault import Fault
 from loadtest.model.field_types import Name, Positive, Strict, Whole, validated
 from loadtest.model.load import GREENLETS, LoadConfig
@@ -28,69 +34,37 @@ INTERIM_ROUNDS = (5, 10, 15, 20)
 MARGIN = 0.05
 
 
-def _some(pools: Any) -> Any:
-    # Not a minimum length: pydantic counts only valid items, and would report the others twice.
-    if not pools:
-        raise ValueError("no pool is given; add a [[pool]]")
-    if not isinstance(pools, list | tuple):
-        raise ValueError("write [[pool]], with two brackets, above each pool")
-    return pools
-
-
-def _listed(applications: Any) -> Any:
-    """One `[application]` is a table; several are a list of tables."""
-    return [applications] if isinstance(applications, dict) else applications
-
-
-def _number_of_rounds(value: Any) -> int | Literal["auto"]:
-    if value == AUTO:
-        return "auto"
-    if isinstance(value, bool) or not re.fullmatch(r"[1-9]\d*", str(value)):
-        raise ValueError(
-            f"{value!r} is not a number of rounds; write 5, or auto for as many as needed"
-        )
-    return int(value)
-
-
-def _single_value(value: Any) -> Any:
-    if not isinstance(value, str | int | float):
-        raise ValueError(f"{value!r} is neither text nor a number nor true or false")
-    return value
-
-
-OptionValue = Annotated[str | int | float | bool, BeforeValidator(_single_value)]
-
-
-def _sound_objective(text: str) -> str:
-    try:
-        parse_objective(text)
-    except UsageError as error:
-        problems = (problem.removeprefix("objective ") for problem in error.problems)
-        raise ValueError("; ".join(problems)) from None
-    return text
-
-
 def variant_name(pool: str, *variant: str) -> str:
-    """The name in results of a pool with another model, or on another server, than the first."""
+    """The name in results of a pool with another model, or on another server, than the first.
+
+    With several applications, every pool has such a name.
+    """
     return ".".join([pool, *variant])
+
+
+def with_processes_name(pool: str, number: int) -> str:
+    """The name in results of a pool of a search, in an application with this many processes."""
+    return variant_name(pool, "1-process" if number == 1 else f"{number}-processes")
 
 
 class Subject(NamedTuple):
     """What a run measures: a pool, the model of its users, and the private server's program.
 
-    server: as the experiment names it; empty for the installed one.
+    server: as the experiment names it; empty for the installed one. application: the name of the
+    application behind HTTP; empty without one or without a name.
     """
 
     pool: PoolConfig
     model: str
     server: str = ""
+    application: str = ""
 
 
 class Experiment(Strict):
     """A scenario under one load with several pools, repeated in rounds.
 
     session, engine: the address of an application's own, MODULE:NAME; at most one of them.
-    application: the application that the users drive over HTTP, if any.
+    application: those that the users drive over HTTP, if any; several are compared.
     server: the programs of private servers; empty: the installed one.
     objective: the limits that a pool must meet. margin: the share by which two pools may differ
     and still count as equal.
@@ -99,25 +73,26 @@ class Experiment(Strict):
     name: Name
     scenario: Path
     user_classes: tuple[str, ...] = ()
-    rounds: Annotated[int | Literal["auto"], BeforeValidator(_number_of_rounds)] = 5
+    rounds: Rounds = 5
     seed: Whole = 1
     baseline: str = ""
-    objective: Annotated[str, AfterValidator(_sound_objective)] = ""
+    objective: ObjectiveText = ""
     margin: Annotated[Positive, Field(lt=1)] = MARGIN
     session: str = ""
     engine: str = ""
-    application: Annotated[tuple[DrivenApplication, ...], BeforeValidator(_listed)] = ()
+    application: Applications = ()
     server: ServerNames = ()
     load: LoadConfig = LoadConfig()
     options: dict[str, OptionValue] = Field(default_factory=dict)
     fault: tuple[Fault, ...] = ()
-    pool: Annotated[tuple[PoolConfig, ...], BeforeValidator(_some)]
+    pool: SomePools
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         fault.check_faults(self.fault, self.load.duration)
         self._check_application()
         self._check_driven()
+        self._name_applications()
         self._check_servers()
         self._check_names()
         self._check_objective()
@@ -147,11 +122,9 @@ class Experiment(Strict):
                 raise ValueError("processes: requires an application behind HTTP (--app)")
             return
         other = {
-            "a second application": self.application[1:],
             "session": self.session,
             "engine": self.engine,
             "several servers": self.server[1:],
-            "fault": self.fault,
             "prefill": load.prefill,
             "users as threads": load.models != (GREENLETS,),
         }
@@ -162,6 +135,16 @@ class Experiment(Strict):
                 "server: the application has a database of its own; put {database_url} into env to "
                 "have a private server started"
             )
+
+    def _name_applications(self) -> None:
+        """Give each of several applications a name of its own."""
+        given = self.application
+        if len(given) < 2:
+            return
+        names = application_names([one.name for one in given], [one.command for one in given])
+        named = zip(given, names, strict=True)
+        kept = tuple(one.model_copy(update={"name": name}) for one, name in named)
+        object.__setattr__(self, "application", kept)  # from here on it is frozen
 
     def _check_servers(self) -> None:
         if len(self.server) > 1 and len(self.load.models) > 1:
@@ -201,6 +184,11 @@ class Experiment(Strict):
         return self.session or self.engine
 
     @property
+    def processes(self) -> tuple[int, ...]:
+        """The numbers of processes of a driven application that are asked for; empty: any."""
+        return tuple(number for one in self.application for number in one.processes)
+
+    @property
     def interim_rounds(self) -> tuple[int, ...]:
         """The rounds after which an interim analysis decides whether to go on; the last ends it."""
         return INTERIM_ROUNDS if self.rounds == "auto" else (self.rounds,)
@@ -212,21 +200,54 @@ class Experiment(Strict):
 
     @property
     def subjects(self) -> tuple[Subject, ...]:
-        """The runs of each round: every pool, with every model of users, on every server.
+        """The runs of each round: every pool, with every model of users, server and application.
 
-        The names of pools end in the model and the server, except for the first of each.
+        The names of pools end in the model and the server, except for the first of each, and in the
+        application, if there are several.
         """
-        variants = [(model, server) for model in self.load.models for server in self.servers]
+        variants = [
+            (model, server, application)
+            for model in self.load.models
+            for server in self.servers
+            for application in [one.name for one in self.application] or [""]
+        ]
         return tuple(
-            Subject(self._variant(pool, model, server), model, server)
+            Subject(self._variant(pool, *variant), *variant)
             for pool in self.pool
-            for model, server in variants
+            for variant in variants
         )
 
-    def _variant(self, pool: PoolConfig, model: str, server: str) -> PoolConfig:
+    def _variant(self, pool: PoolConfig, model: str, server: str, application: str) -> PoolConfig:
         own = [model] if model != self.load.models[0] else []
         own += [parse_server(server).name] if server != self.servers[0] else []
+        own += [application] if len(self.application) > 1 else []
         return pool.renamed(variant_name(pool.name, *own)) if own else pool
+
+    @property
+    def by_application(self) -> dict[str, Experiment]:
+        """The experiment with each of its applications alone, by the application's name.
+
+        Pools and baseline have the names that they have in results. Without several applications,
+        it is this experiment.
+        """
+        if len(self.application) < 2:
+            return {one.name: self for one in self.application} or {"": self}
+        return {one.name: self._with_only(one) for one in self.application}
+
+    def _with_only(self, application: DrivenApplication) -> Experiment:
+        own = {
+            "application": (application,),
+            "pool": tuple(
+                one.renamed(variant_name(one.name, application.name)) for one in self.pool
+            ),
+            "baseline": self.baseline and variant_name(self.baseline, application.name),
+        }
+        return self.model_copy(update=own)
+
+    def with_processes(self, number: int) -> Experiment:
+        """The same with one number of processes of its application."""
+        own = tuple(one.with_processes(number) for one in self.application)
+        return self.model_copy(update={"application": own})
 
     def with_model(self, model: str) -> Experiment:
         """The same with other models of users; raises UsageError for an unknown one."""

@@ -162,6 +162,11 @@ class PoolConfig(Strict):
             raise ValueError("the application sets its own isolation_level; remove this setting")
 
 
+def pool_of_size(size: int) -> PoolConfig:
+    """A pool of this size without overflow."""
+    return PoolConfig(pool_size=size, max_overflow=0)
+
+
 @dataclass(frozen=True, slots=True)
 class PoolSettings:
     """A pool's settings under `create_engine`'s names; the defaults are SQLAlchemy's.

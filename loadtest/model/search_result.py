@@ -31,6 +31,9 @@ class Search(Value):
     size: the smallest good size, even if uncertain. worse_from: the first larger size that is
     worse. pool_timeout: the recommended value for this size. load_seconds: the total load time of
     all runs; grid_seconds: the load time of one run for every size up to `most`.
+    processes, connections: of a driven application, those that serve requests, and the most
+    connections of their pools of this size together. by_processes: the result for each number of
+    processes, if several were searched; all other values are then those of the answer.
     """
 
     outcome: Literal["found", "missed", "invalid", "undecided"]
@@ -41,3 +44,6 @@ class Search(Value):
     load_seconds: float
     grid_seconds: float
     sizes: tuple[SizeTried, ...]
+    processes: int | None = None
+    connections: int | None = None
+    by_processes: tuple[Search, ...] = ()

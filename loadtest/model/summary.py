@@ -103,6 +103,11 @@ class ServerActivity(Value):
     aborted_connects: int | None
     refused_connects: int | None
 
+    @property
+    def known(self) -> bool:
+        """Whether the server's status was read."""
+        return any(value is not None for value in self.model_dump().values())
+
 
 class Generator(Value):
     """The load of the generator itself: CPU as a share of one core, and event-loop lag."""
@@ -166,8 +171,9 @@ class StageResult(Value):
 class PoolSummary(Value):
     """One pool configuration in all of its rounds.
 
-    given: the pool's name in the experiment, the same for all models of users and servers. model:
-    the model of its users. server_name: the private server's program, if the experiment names one.
+    given: the pool's name in the experiment, the same for all models of users, servers and
+    applications. model: the model of its users. server_name: the private server's program, if the
+    experiment names one. application_name: that of the application it was driven in, if any.
     processes: the number of concurrent processes, each with its own pool. unreturned: the mean
     number of connections that ended tasks still held at the end of a round. abandoned: the requests
     that Locust's control flow ended. unserved: the share of users that never got a connection while
@@ -179,6 +185,7 @@ class PoolSummary(Value):
     given: str
     model: str
     server_name: str
+    application_name: str = ""
     pool: PoolSettings
     processes: int = 1
     rounds: int

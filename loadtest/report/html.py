@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
-from markupsafe import Markup, escape
 
 from loadtest.analysis import units
 from loadtest.analysis.findings import mostly_failing, trust_gate
@@ -23,29 +16,27 @@ from loadtest.model.experiment import MARGIN
 from loadtest.model.fault import Fault
 from loadtest.model.load import Stage
 from loadtest.model.server_name import server_title
-from loadtest.model.summary import Finding, Summary
-from loadtest.report import comparison_rows, fault_rows, overview, stage_rows
+from loadtest.model.summary import Summary
+from loadtest.report import comparison_rows, fault_rows, overview, process_rows, stage_rows
 from loadtest.report.driven import request_rows
-from loadtest.report.driven.application_rows import Logs, application_section
+from loadtest.report.driven.application_rows import application_section, driven_names
 from loadtest.report.figures.toolkit.drawing import Drawing
-from loadtest.report.figures.toolkit.svg import pool_variables
+from loadtest.report.finding_rows import finding_rows
+from loadtest.report.page_template import whole_page
 from loadtest.report.pool_table import application_changes, line_groups
-
-_HERE = Path(__file__).parent
-_SEVERITIES = ("error", "warning", "info")
+from loadtest.report.result_files import NO_FILES, ResultFiles
 
 
 def report_page(
     summary: Summary,
     drawings: Sequence[Drawing],
-    logs: Logs = MappingProxyType({}),
+    files: ResultFiles = NO_FILES,
 ) -> str:
-    """The report; names and texts from files are escaped, only the figures are taken as markup.
-
-    logs: those of a driven application.
-    """
-    return page_template("report.html.j2").render(
-        **_about(summary),
+    """The report; names and texts from files are escaped, only the figures are taken as markup."""
+    about = _about(summary)
+    return whole_page(
+        "report.html.j2",
+        **about,
         summary=summary,
         drawings=drawings,
         overview=overview.overview_rows(summary),
@@ -61,10 +52,13 @@ def report_page(
             for one in summary.comparisons
         ],
         margin=f"{100 * float(summary.experiment.get('margin') or MARGIN):g}",
-        findings=_findings(summary),
+        findings=finding_rows(summary, _told(about)),
+        files=files,
         errors=list(_errors(summary)),
         stages=stage_rows.stage_rows(summary),
         stage_headings=stage_rows.STAGE_HEADINGS,
+        processes=process_rows.process_rows(summary),
+        process_headings=process_rows.PROCESS_HEADINGS,
         requests=request_rows.request_rows(summary),
         request_headings=request_rows.REQUEST_HEADINGS,
         more_requests=request_rows.not_shown(summary),
@@ -72,38 +66,8 @@ def report_page(
         faults=fault_rows.fault_rows(summary),
         fault_headings=fault_rows.FAULT_HEADINGS,
         facts=list(_facts(summary)),
-        application=application_section(summary, logs),
+        application=application_section(summary, files.application_logs),
         intervals=any(pool.shown_ci95 for pool in summary.pools),
-    )
-
-
-def page_template(name: str) -> Template:
-    """A page's template, with the style and the colours that all pages have."""
-    environment = Environment(
-        loader=FileSystemLoader(_HERE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"svg": Markup, "coded": _coded}
-    environment.filters |= {"together": _together, "breakable": _breakable}
-    script = (_HERE / "sort.js").read_text(encoding="utf-8")
-    environment.globals |= {
-        "script": Markup(script),
-        "policy": _policy(script),
-        "css": Markup((_HERE / "report.css").read_text(encoding="utf-8")),
-        "colours": {"light": pool_variables(dark=False), "dark": pool_variables(dark=True)},
-    }
-    return environment.get_template(name)
-
-
-def _policy(script: str) -> str:
-    """The content security policy of a page: only its own style and this script."""
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; "
-        "img-src data:; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -131,6 +95,12 @@ def _about(summary: Summary) -> dict[str, Any]:
     }
 
 
+def _told(about: Mapping[str, Any]) -> set[tuple[str, str]]:
+    """Pool and code of the findings in the banners."""
+    banners = (about["failing"], about["failing_codes"]), (about["invalid"], about["reasons"])
+    return {(pool.name, code) for pools, codes in banners for pool in pools for code in codes}
+
+
 def _circumstances(summary: Summary) -> Iterator[str]:
     load = summary.experiment.get("load", {})
     parts = max((len(pool.stages) for pool in summary.pools), default=0)
@@ -147,6 +117,8 @@ def _circumstances(summary: Summary) -> Iterator[str]:
         yield units.plural(processes, "process", "processes")
     if load.get("model", "greenlets") != "greenlets":
         yield "with " + " and ".join(load["model"].split(","))
+    if len(names := driven_names(summary)) > 1:
+        yield f"applications {units.listed(names)}"
     yield from map(str, _faults(summary))
     rounds = max((pool.rounds for pool in summary.pools), default=0)
     lasting = load.get("duration")
@@ -169,13 +141,6 @@ def _faults(summary: Summary) -> list[Fault]:
 
 def _broken(summary: Summary) -> str | None:
     return ", ".join(map(str, _faults(summary))) or None
-
-
-def _findings(summary: Summary) -> list[tuple[str, Finding]]:
-    """Findings with their pool's name: leaks and failing pools first, then by severity."""
-    found = [(pool.name, finding) for pool in summary.pools for finding in pool.findings]
-    found.sort(key=lambda pair: _SEVERITIES.index(pair[1].severity))
-    return sorted(found, key=lambda pair: pair[1].code not in mostly_failing.TOLD_FIRST)
 
 
 def _errors(summary: Summary) -> Iterator[dict[str, Any]]:
@@ -213,9 +178,9 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """The environment, a line each."""
     environment, experiment = summary.environment, summary.experiment
     server, host = environment["server"], environment["host"]
-    if server:
+    if server.get("version"):
         private = ", private to the run" if server.get("private") else ""
-        yield "server", f"{server.get('version', 'unknown')}{private}"
+        yield "server", f"{server['version']}{private}"
         variables = sorted(server.get("variables", {}).items())
         told = [(name, value) for name, value in variables if not name.startswith("version")]
         yield from ((name, _with_unit(name, value)) for name, value in told)
@@ -224,7 +189,7 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
         yield "machine", f"{host.get('cpus')} CPUs, {memory}, {host.get('platform', '')}"
     yield from ((name, str(version)) for name, version in environment["versions"].items())
     if experiment.get("application"):
-        yield "application", str(experiment["application"])
+        yield "application", ", ".join(driven_names(summary)) or str(experiment["application"])
     yield "scenario", _pretty(experiment.get("scenario", ""))
     yield from ((n, _with_unit(n, v)) for n, v in _asked(summary).items() if v is not None)
 
@@ -250,29 +215,6 @@ def _with_unit(name: str, value: Any) -> str:
     if name.endswith("buffer_pool_size"):
         return units.size(float(text))
     return f"{text} s" if name.endswith(("timeout", "duration", "warmup", "drop_after")) else text
-
-
-def _together(text: str) -> Markup:
-    """A sentence without line breaks between a number and its unit, or within an option."""
-    option = r'<span class="option">\g<0></span>'
-    return Markup(re.sub(r"(?<![\w-])--[a-z][a-z-]*", option, _with_units(text)))
-
-
-def _breakable(text: str) -> Markup:
-    """A text without line breaks between a number and its unit; a line may end after a slash."""
-    return Markup(re.sub(r"(?<=\S)/", "/<wbr>", _with_units(text)))
-
-
-def _with_units(text: str) -> str:
-    """A text, escaped, without line breaks between a number and its unit."""
-    text = re.sub(r"(?<=\d) (?=(?:%|[mµ]?s|[KMGT]iB)(?!\w))", "\N{NO-BREAK SPACE}", text)
-    return str(escape(re.sub(r"(?<=[<≥]) (?=\d)", "\N{NO-BREAK SPACE}", text)))
-
-
-def _coded(text: str) -> Markup:
-    """The same, with the names between backticks as code."""
-    code = r'<code class="name">\1</code>'
-    return Markup(re.sub(r"`([^`]+)`", code, str(_together(text))))
 
 
 def _pretty(value: Any) -> str:

@@ -10,6 +10,7 @@ from loadtest.analysis.comparison.objective_check import MET_IN_WORDS, value_in_
 from loadtest.analysis.pool_settings import create_engine_line
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import Comparison, ObjectiveResult, PoolSummary, Summary
+from loadtest.report import process_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
 from loadtest.report.driven import request_rows
@@ -25,6 +26,8 @@ def markdown(summary: Summary) -> str:
     if summary.settings:
         parts.append(f"```python\n{create_engine_line(summary.settings)}\n```")
     parts.append(markdown_table(POOL_COLUMNS, [pool_row(pool) for pool in summary.pools]))
+    if processes := process_rows.process_rows(summary):
+        parts.append(markdown_table(process_rows.PROCESS_HEADINGS, processes))
     parts += [f"- {escaped_text(line)}" for line in application_changes(summary)]
     if requests := request_rows.request_rows(summary):
         parts.append(markdown_table(request_rows.REQUEST_HEADINGS, requests))

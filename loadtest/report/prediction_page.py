@@ -12,7 +12,7 @@ from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction
 from loadtest.model.errors import UsageError
 from loadtest.report.figures.settings_map import draw
-from loadtest.report.html import page_template
+from loadtest.report.page_template import whole_page
 from loadtest.report.prediction import (
     CHECK_COLUMNS,
     PREDICTION_COLUMNS,
@@ -58,7 +58,8 @@ def prediction_page(
     prediction: Prediction, about: Mapping[str, Any], validation: Sequence[ValidatedPool] = ()
 ) -> str:
     """The page; names and texts from files are escaped, only the figure is taken as markup."""
-    return page_template("whatif.html.j2").render(
+    return whole_page(
+        "whatif.html.j2",
         title=str(about.get("name") or "Connection pool"),
         drawing=draw(_with(prediction, validation)),
         columns=PREDICTION_COLUMNS,

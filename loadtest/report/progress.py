@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol, Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -14,7 +15,8 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
-from loadtest.report.console import plain
+from loadtest.report.console import plain, text_table
+from loadtest.report.round_table import ROUND_COLUMNS, RoundTable
 
 # Nanoseconds that an interval must have to stand for a second.
 LEAST_INTERVAL = 500_000_000
@@ -40,47 +42,68 @@ class PlannedRun(Protocol):
 
 
 class RunProgress:
-    """A progress bar on a terminal, otherwise a line per run; nothing when quiet.
+    """The progress of the runs: a table and a bar on a terminal, otherwise a line per run.
 
-    most: the largest number of runs, if the plans are only some of them.
+    Nothing when quiet. most: the largest number of runs, if the plans are only some of them.
+    verbose: whether the command that repeats a run is printed.
     """
 
     def __init__(
-        self, console: Console, plans: list[PlannedRun], *, quiet: bool, most: int | None = None
+        self,
+        console: Console,
+        plans: list[PlannedRun],
+        *,
+        quiet: bool,
+        verbose: bool = False,
+        most: int | None = None,
     ) -> None:
         self._console = console
-        self._quiet = quiet
+        self._quiet, self._verbose = quiet, verbose
         self._plans = f"/{len(plans)}" if most is None else f" of {most} at most,"
         self._number = 0
         self._title = ""
         self._total = 0.0
         self._failure = ""
         self._deadlock_told = False
+        self._now = ""
+        names = [plan.pool.name for plan in plans] if most is None else []
+        self._table = RoundTable(list(dict.fromkeys(names)), max(plan.round for plan in plans))
+        self._compares = most is not None or len(plans) > 1
         self._bar = Progress(
-            BarColumn(bar_width=10),
+            BarColumn(bar_width=None),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeRemainingColumn(compact=True),
-            TextColumn("{task.description}"),
+            TextColumn("left"),
             console=console,
-            disable=quiet or not console.is_terminal,
-            transient=True,
+            expand=True,
         )
         self._task = self._bar.add_task("", total=_seconds(plans, most))
+        self._shown = not quiet and console.is_terminal
+        self._live = Live(console=console, transient=True, get_renderable=self.picture)
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        if self._shown:
+            self._live.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+        self._live.stop()
+
+    def picture(self) -> Group:
+        """The table of the pools, the numbers of the last second, and the bar."""
+        rows = [*self._table.rows()] if self._compares else []
+        table = text_table(self._console, ROUND_COLUMNS, rows)
+        now = plain(self._now, self._console)
+        return Group(*([table] if rows else []), now, self._bar)
 
     def begin(self, plan: PlannedRun) -> None:
-        """Begin a run and print the command that repeats it."""
+        """Begin a run."""
         self._number += 1
         self._deadlock_told = False
-        self._title = f"{self._number}{self._plans} {plan.pool.name}"
-        self._say(f"[dim]$ {escape(plan.command())}[/]")
-        self._bar.update(self._task, description=self._title)
+        self._table.forget()
+        self._title = self._now = f"{self._number}{self._plans} {plan.pool.name}"
+        if self._verbose:
+            self._say(f"[dim]$ {escape(plan.command())}[/]")
 
     def interval(self, interval: Interval) -> None:
         """Show what the current run measured in the last second; report a deadlock once.
@@ -90,18 +113,24 @@ class RunProgress:
         if not self._deadlock_told and (notice := deadlock_notice(interval)):
             self._deadlock_told = True
             self._say(f"[red]{escape(f'{self._title}: {notice}')}[/]")
+        self._table.take(interval)
         self._bar.advance(self._task, interval.length / 1e9)
         if interval.period != "drain" and interval.length >= LEAST_INTERVAL:
-            self._bar.update(self._task, description=f"{self._title} · {_now(interval)}")
+            self._now = f"{self._title} · {_now(interval)}"
 
     def end(self, plan: PlannedRun) -> None:
-        """End a run."""
+        """End a run; without a terminal, print its numbers."""
         self._total += plan.seconds
-        self._bar.update(self._task, completed=self._total, description=self._title)
+        found = self._table.end(plan.pool.name)
+        self._bar.update(self._task, completed=self._total)
+        self._now = self._title
+        if found and not self._console.is_terminal:
+            self._say(escape(f"{self._title}: {found}"))
 
     def failed(self, plan: PlannedRun, error: LoadtestError) -> None:
         """Print why a run failed, unless the last one failed for the same reason."""
         self._total += plan.seconds
+        self._table.forget()
         said = "the same error" if str(error) == self._failure else str(error)
         self._failure = str(error)
         text = f"{plan.pool.name}, round {plan.round}: {said}"
@@ -114,8 +143,9 @@ class RunProgress:
     def disturbed(self, text: str) -> None:
         """Print why a run is repeated, and go back to its beginning."""
         self._say(escape(text))
-        waiting = f"{self._title} · disturbed, waiting"
-        self._bar.update(self._task, completed=self._total, description=waiting)
+        self._table.forget()
+        self._now = f"{self._title} · disturbed, waiting"
+        self._bar.update(self._task, completed=self._total)
 
     def _say(self, text: str) -> None:
         if not self._quiet:

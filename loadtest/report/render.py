@@ -18,6 +18,7 @@ from loadtest.report.figures import draw_figures
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
 from loadtest.report.html import report_page
+from loadtest.report.result_files import result_files
 from loadtest.runfile.decoding import from_plan, plan_of
 from loadtest.runfile.folders import find_runs, folder_of
 from loadtest.runfile.line import Damaged
@@ -40,7 +41,9 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
         drawings = draw_figures(measurements, summary)
         write_figures(out / "figures", drawings)
-        write_whole(out / "report.html", report_page(summary, drawings, _logs(measurements, out)))
+        write_whole(
+            out / "report.html", report_page(summary, drawings, result_files(measurements, out))
+        )
     except OSError as error:
         raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
     return summary
@@ -70,15 +73,6 @@ def _not_merged(folder: Path) -> Sequence[str]:
     except OSError as error:  # a folder for reading only
         return [f"{folder}: the recording of the application cannot be merged: {error.strerror}"]
     return []
-
-
-def _logs(measurements: Measurements, out: Path) -> dict[str, list[str]]:
-    """The logs of the driven application from a folder, by the names of the pools."""
-    found = {
-        pool.name: [run.application_log for run in pool.runs if run.application_log]
-        for pool in measurements.pools
-    }
-    return {name: [os.path.relpath(log, out) for log in logs] for name, logs in found.items()}
 
 
 def planned_experiment(path: Path) -> ExperimentPlan | None:

@@ -14,7 +14,7 @@ from loadtest.analysis.prediction.recorded_arrivals import RecordedArrivals, Rec
 from loadtest.analysis.prediction.replayed_pools import PredictedValue, ReplayedPool
 from loadtest.analysis.units import count, duration, percent
 from loadtest.report.console import plain, print_table, trimmed
-from loadtest.report.html import page_template
+from loadtest.report.page_template import whole_page
 from loadtest.report.prediction_page import write_page
 
 REPLAY_COLUMNS = ("pool", "timeouts", "mean wait", "p95 of the wait", "connections")
@@ -127,7 +127,8 @@ def write_replay(
     about: its origin, with `name` and `command`.
     """
     data = json.dumps(replay_json(recorded, predicted, notes, about), indent=2, allow_nan=False)
-    page = page_template("whatif.html.j2").render(
+    page = whole_page(
+        "whatif.html.j2",
         title=str(about["name"]),
         drawing=None,
         checked=(),

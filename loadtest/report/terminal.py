@@ -13,7 +13,7 @@ from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.pool_settings import create_engine_line, multiplied
 from loadtest.analysis.units import count, percent, rate
 from loadtest.model.summary import Comparison, Finding, PoolSummary, Summary
-from loadtest.report import fault_rows
+from loadtest.report import fault_rows, process_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
 from loadtest.report.console import plain, text_table, trimmed
@@ -64,11 +64,15 @@ def _print_comparisons(
 
 
 def _print(summary: Summary, console: Console) -> None:
+    _print_verdict(summary, console)
+    console.print()
     console.print(_table(summary, console))
     console.print()
+    _print_processes(summary, console)
     _print_requests(summary, console)
     _print_faults(summary, console)
-    several = [pool for pool in summary.pools if pool.processes > 1]
+    searched = bool(summary.search and summary.search.by_processes)  # the table has them
+    several = [pool for pool in summary.pools if pool.processes > 1 and not searched]
     for pool in several:
         console.print(plain(f"{pool.name}: {multiplied(pool.pool, pool.processes)}", console))
     changes = application_changes(summary)
@@ -77,12 +81,29 @@ def _print(summary: Summary, console: Console) -> None:
     if several or changes:
         console.print()
     _print_findings(summary, console)
+
+
+def _print_verdict(summary: Summary, console: Console) -> None:
+    """Print the verdict: its first line is green if it recommends a pool.
+
+    It is yellow if none of several pools is recommended.
+    """
     headline, *rest = summary.verdict.text.splitlines()
-    console.print(plain(headline, console, "bold green" if summary.verdict.recommended else "bold"))
+    undecided = " yellow" if len(summary.pools) > 1 else ""
+    style = "bold green" if summary.verdict.recommended else f"bold{undecided}"
+    console.print(plain(headline, console, style))
     if summary.settings:
         console.print(plain(f"    {create_engine_line(summary.settings)}", console), soft_wrap=True)
     for line in rest:
         console.print(plain(line, console))
+
+
+def _print_processes(summary: Summary, console: Console) -> None:
+    """Print the smallest pool for each number of processes, if a search tried several."""
+    if rows := process_rows.process_rows(summary):
+        words = ("objective", "result")
+        console.print(text_table(console, process_rows.PROCESS_HEADINGS, rows, words=words))
+        console.print()
 
 
 def _print_requests(summary: Summary, console: Console) -> None:

@@ -15,7 +15,8 @@ class DrivenPart(Struct, frozen=True):
 
     engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
     and driver. threads: those of one process that serve requests, and the option that sets them.
-    own_pool: the settings of its pool in the application.
+    own_pool: the settings of its pool in the application. processes: the number of processes that
+    was asked for, if any; in the plan of a search, all of them.
     """
 
     name: str = ""
@@ -28,3 +29,4 @@ class DrivenPart(Struct, frozen=True):
     threads_from: str = ""
     versions: dict[str, str] = {}
     own_pool: dict[str, Any] = {}
+    processes: tuple[int, ...] = ()

@@ -32,16 +32,22 @@ _Line = tuple[int, bytes]
 
 
 def merge(
-    run: Path, recordings: Path, facts: Mapping[str, Any], names: Collection[str] = ()
+    run: Path,
+    recordings: Path,
+    facts: Mapping[str, Any],
+    names: Collection[str] = (),
+    idle: Collection[int] = (),
 ) -> None:
     """Put what an application recorded during a run into the run's file; delete the recordings.
 
     facts: further fields of `DrivenPart`. names: of the pools that are meant; empty: the used one.
+    idle: the ids of processes to leave out, unless the application has no others.
     A run that has its application already is unchanged.
     Raises UsageError if the application recorded no pool, or several, and then changes nothing.
     """
     if RunFile(run).header.driven is None:
-        _write(run, _Merged(run, _parts_of_used_pool(recordings, names), facts))
+        parts = _parts_of_used_pool(recordings, names)
+        _write(run, _Merged(run, [one for one in parts if not _is_of(one, idle)] or parts, facts))
     if recordings.exists():
         shutil.rmtree(recordings)
 
@@ -110,6 +116,10 @@ def _parts_of_used_pool(recordings: Path, meant: Collection[str] = ()) -> Sequen
 
 def _asked(record: Mapping[str, Any]) -> bool:
     return any(name in record.get("counters", {}) for name in ENDED_CHECKOUTS)
+
+
+def _is_of(part: FollowedPart, processes: Collection[int]) -> bool:
+    return int(recorded_part(_header(part)).process.rpartition("-")[2]) in processes
 
 
 def _header(part: FollowedPart) -> Header:

@@ -204,11 +204,23 @@ class Footer(Struct, frozen=True, tag_field="type", tag="footer"):
         raise ValueError(f"reason: {self.reason!r} is unknown")
 
 
+class SearchPart(Struct, frozen=True):
+    """The search with one number of processes of an application; the rest is as in SearchPlan."""
+
+    processes: Count
+    most: Count
+    disturbed: tuple[float, ...] = ()
+
+
 class SearchPlan(Struct, frozen=True):
-    """A search for the smallest pool; disturbed: the seconds of repeated runs."""
+    """A search for the smallest pool; disturbed: the seconds of repeated runs.
+
+    by_processes: of the numbers of processes that began, if several are searched.
+    """
 
     most: Count
     disturbed: tuple[float, ...] = ()
+    by_processes: tuple[SearchPart, ...] = ()
 
 
 class Disturbed(Struct, frozen=True):

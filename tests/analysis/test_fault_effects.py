@@ -176,7 +176,7 @@ def test_the_report_has_a_row_for_each_pool_in_each_fault(tmp_path: Path) -> Non
     assert len(row) == len(FAULT_HEADINGS)
     assert row[:6] == ("restart@4s+1s", "20+0", "500 ms", "250 ms", "9", "500 ms")
     page = (tmp_path / "report.html").read_text()
-    assert "<h2>Fault by fault</h2>" in page
+    assert ">Fault by fault</h2>" in page
     assert '<th scope="row">restart@4s+1s</th><td class="text">20+0</td>' in page
 
 

@@ -25,13 +25,13 @@ def _round(folder: Path, number: int, in_use: int, start: int) -> Run:
     return run(folder, parts, round_=number)
 
 
-def test_the_typical_round_is_the_median_at_each_second(tmp_path: Path) -> None:
+def test_a_level_is_the_mean_of_the_rounds_at_each_second(tmp_path: Path) -> None:
     runs = [_round(tmp_path, n, level, 100 * n) for n, level in enumerate((4, 6, 20), start=1)]
     line = levels_over_time(gather(runs).pools[0], ["in_use", "unheard_of"])
     assert list(line.seconds) == [-2, -1, 0, 1]
     assert line.measured == 1.5
     assert list(line.levels) == ["in_use"]
-    assert line.levels["in_use"].tolist() == [1, 0.5, 7, 4]
+    assert line.levels["in_use"].tolist() == [1, 0.5, 11, 6]
 
 
 def test_processes_add_up(tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_the_band_is_from_the_lowest_to_the_highest_round(tmp_path: Path) -> Non
     line = levels_over_time(gather(runs).pools[0], ["in_use"])
     assert line.lowest["in_use"].tolist() == [1, 0.5, 5, 3]
     assert line.highest["in_use"].tolist() == [1, 0.5, 21, 11]
-    assert line.typical("in_use") == 5.5
+    assert line.typical("in_use") == 8.5
 
 
 def test_a_thinned_line_keeps_means_and_extremes(tmp_path: Path) -> None:

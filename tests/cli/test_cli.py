@@ -27,7 +27,18 @@ POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 # Ten users who hold a connection for 50 ms each: the generator has little to do.
 COMPARE = (
     *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
-    *("--warmup", "0s", "--no-try", "--pool", "small:3+0", "--pool", "fitting:10+0", "--rounds", 2),
+    *(
+        "--warmup",
+        "0s",
+        "--no-try",
+        "--pool",
+        "small:3+0",
+        "--pool",
+        "fitting:10+0",
+        "--rounds",
+        2,
+        "-v",
+    ),
 )
 FAILING = """
 from locust import constant, task
@@ -372,7 +383,7 @@ def test_an_option_without_a_value_can_be_switched_on_and_off(
 @pytest.mark.server
 def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) -> None:
     load = ("-u", 5, "-t", "2s", "--warmup", "1s", "--objective", "request_seconds.p95 <= 1000s")
-    ended = loadtest("run", POINT_SELECT, *load, "--results", tmp_path)
+    ended = loadtest("run", POINT_SELECT, *load, "-v", "--results", tmp_path)
 
     assert ended.returncode in (0, 4), ended.stderr
     folder = (tmp_path / "latest").resolve()

@@ -6,7 +6,9 @@ import pytest
 
 from tests.cli.test_cli import Loadtest
 from tests.conftest import ROOT
+from tests.driving.applications import VISITORS
 
+READY = "http://127.0.0.1:8800/health"
 HELD = ROOT / "scenarios" / "held_connection.py"
 
 
@@ -20,6 +22,19 @@ def test_the_plan_says_how_long_it_takes_at_most(loadtest: Loadtest) -> None:
     assert "at most 31 runs, 4 min 54 s; disturbed runs are repeated" in most
 
 
+def test_the_plan_has_every_number_of_processes(loadtest: Loadtest, tmp_path: Path) -> None:
+    (tmp_path / "visitors.py").write_text(VISITORS.format(path="/rows"))
+    ended = loadtest(
+        *("tune", tmp_path / "visitors.py", "--app", "shop -w {app_processes}", "--ready", READY),
+        *("--app-processes", "1,2", "-u", 20, "-t", "6s", "--warmup", "1s", "--dry-run"),
+    )
+    assert ended.returncode == 0, ended.stderr
+    *plans, most = ended.stdout.splitlines()
+    assert [line.split("--app-processes ")[1][0] for line in plans] == ["1", "1", "2", "2"]
+    assert ["--pool as-is" in line for line in plans] == [True, False, True, False]
+    assert "at most 62 runs, 9 min 49 s" in most
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -29,6 +44,7 @@ def test_the_plan_says_how_long_it_takes_at_most(loadtest: Loadtest) -> None:
         (("--model", "greenlets,threads"), "a search has one model"),
         (("--objective", "checkout.wait <= 3ms"), "is not a value of a pool"),
         (("--at-most", 0), "must be at least 1"),
+        (("--app", "a", "--app", "b", "--ready", READY), "a search has one application; loadtest"),
     ],
 )
 def test_mistakes_are_told_before_anything_runs(

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from loadtest import cli
-from loadtest.__main__ import OBJECTS_PER_COLLECTION
 from loadtest.cli.main import COMMANDS
 from loadtest.experiment import bundled_scenarios
+from loadtest.model.garbage import OBJECTS_PER_COLLECTION
 from tests.cli.test_cli import Loadtest
 
 # What takes long to import.

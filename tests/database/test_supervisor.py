@@ -156,6 +156,64 @@ def test_what_an_ended_child_leaves_running_is_ended(keep, tmp_path):
     assert eventually(lambda: gone(int(written(tmp_path / "pid"))))
 
 
+DAEMONS = """
+import os, sys, time
+if not os.fork():
+    os.setsid()
+    if not os.fork():
+        children = [os.fork() for _ in range(2)]
+        if all(children):
+            print(os.getpid(), *children, file=open("pids", "w"), flush=True)
+        time.sleep(1000)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.parametrize("after", ["", "time.sleep(1000)"], ids=["ended", "running"])
+def test_daemons_of_the_child_are_ended_with_it(keep, tmp_path, after):
+    kept = keep(*PYTHON, DAEMONS + after, folder=tmp_path)
+    daemons = [int(one) for one in written(tmp_path / "pids").split()]
+    assert not any(map(gone, daemons)) or not after
+    supervisor.stop_supervised(kept)
+    assert len(daemons) == 3
+    assert all(map(gone, daemons))
+
+
+def test_orphans_that_have_ended_do_not_stay_zombies(keep, tmp_path):
+    orphans = """
+import os, time
+for _ in range(5):
+    if not os.fork():
+        os.fork()
+        os._exit(0)
+    os.wait()
+print("all", file=open("done", "w"), flush=True)
+time.sleep(1000)
+"""
+    kept = keep(*PYTHON, orphans, folder=tmp_path)
+    assert written(tmp_path / "done") == "all"
+    assert eventually(lambda: len(psutil.Process(kept.pid).children()) == 1)
+
+
+def test_a_command_that_is_held_begins_on_order(keep, tmp_path):
+    begun = tmp_path / "begun"
+    kept = keep("touch", begun, held=True)
+    assert kept.poll() is None
+    supervisor.send_order(kept, supervisor.UP)
+    assert kept.wait(FAR_BEYOND_NOISE) == 0
+    assert begun.exists()
+
+
+def test_a_command_that_is_held_does_not_begin_without_the_tool(keep, tmp_path):
+    begun, folder = tmp_path / "begun", tmp_path / "folder"
+    kept = keep("touch", begun, held=True, remove=folder)
+    folder.mkdir()
+    supervisor.stop_supervised(kept)
+    assert not begun.exists()
+    assert not folder.exists()
+
+
 def test_the_folder_goes_with_the_child(keep, tmp_path):
     folder = tmp_path / "folder"
     (folder / "data").mkdir(parents=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from loadtest.model.interval import Interval
 from loadtest.runfile.reader import Run, read_run
-from tests.processes import Running, free_port, loadtest_command, running, until
+from tests.processes import Ended, ended_here, free_port
 
 # A WSGI server with a thread for each request and a pool of two connections to a file. Each request
 # of `/rows` takes a connection once. It stops on SIGTERM as servers do, by an exception.
@@ -66,9 +66,9 @@ MEASURED = (0, 4)
 
 
 class Driven(NamedTuple):
-    """A command that has ended; folder: of its results, if there is one."""
+    """A command that has ended; results: the folder with its results."""
 
-    process: Running
+    process: Ended
     code: int
     results: Path
     ready: str
@@ -93,7 +93,7 @@ def driving(
     engine: str = ENGINE,
     name: str = "run",
 ) -> tuple[str, list[str]]:
-    """The URL of an application in a folder, and the command line that drives it."""
+    """The URL of an application in a folder, and the arguments of `loadtest` that drive it."""
     (folder / "app.py").write_text(APPLICATION.replace(ENGINE, engine))
     (folder / "visitors.py").write_text(VISITORS.format(path=path))
     port = free_port()
@@ -101,8 +101,7 @@ def driving(
     words = command or [sys.executable, "app.py", str(port), "rows.db"]
     options = ["--app", shlex.join(words), "--ready", ready, "--warmup", "1s", *more]
     options += [] if "-u" in more else ["-u", "2"]
-    arguments = loadtest_command(name, "visitors.py", "--no-try", *options)
-    return ready, arguments
+    return ready, [name, "visitors.py", "--no-try", *options]
 
 
 def drive(
@@ -119,7 +118,5 @@ def drive(
     engine: the code that makes its engine. name: the command's.
     """
     ready, arguments = driving(folder, *more, path=path, command=command, engine=engine, name=name)
-    with running(folder / "log", *arguments, cwd=folder, env=env) as process:
-        code = process.wait()
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
-    return Driven(process, code, folder / "reports", ready)
+    ended = ended_here(folder / "log", *arguments, cwd=folder, env=env)
+    return Driven(ended, ended.code, folder / "reports", ready)

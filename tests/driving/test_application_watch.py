@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator, Mapping
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import make_url
 
 from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
+from loadtest.experiment.driving import application_watch, told_engines
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.faults.relay import Relay
 from loadtest.model.allowances import UNSEEN_SECONDS
 from loadtest.model.driven_application import DrivenApplication
-from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble, UsageError
+from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble
 from loadtest.model.interval import SECOND, SERVER, Interval
 from loadtest.model.pool import PoolConfig, parse_pool
+from loadtest.model.server_identity import ReachedServer
 from tests.analysis.builders import START, interval
 from tests.driving.told import QUEUE, message, told_engine
+from tests.processes import until
 from tests.runfile.driven_runs import OF_APPLICATION, application_second, load_second, part
 
 APPLICATION = DrivenApplication(command="shop", ready="http://127.0.0.1:8800/")
@@ -54,6 +61,7 @@ class Watched:
 @pytest.fixture
 def watched(tmp_path: Path) -> Iterator[Watched]:
     with ControlFolder() as control:
+        control.make()
         yield Watched(control, tmp_path)
 
 
@@ -94,6 +102,36 @@ def test_the_pool_of_an_engine_that_is_not_meant_may_be_any(watched: Watched) ->
     watched.by(application=APPLICATION.model_copy(update={"engine": "shop"})).check()
 
 
+@pytest.mark.parametrize("used", [True, False])
+def test_an_engine_that_opens_connections_past_the_relay_refuses_the_run(
+    watched: Watched, used: bool
+) -> None:
+    with closing(Relay(make_url("mysql+pymysql://app@127.0.0.1:1/shop"))) as relay:
+        if used:
+            socket.create_connection(relay.address).close()
+            until(lambda: relay.used, "the connection")
+        watched.tell(message(set=SETTINGS, through=relay.address))
+        first = application_second(START)
+        first.counters["opened"] = 1
+        part(watched.folder, [first])
+        watch = watched.by(replace(FOREIGN, relay=relay))
+        with nullcontext() if used else pytest.raises(RefusedRun, match="does not connect to"):
+            watch.check()
+
+
+def test_connections_of_other_engines_go_past_the_relay(watched: Watched) -> None:
+    with closing(Relay(make_url("mysql+pymysql://app@127.0.0.1:1/shop"))) as relay:
+        watched.tell(
+            message(set=SETTINGS, through=relay.address),
+            message(name="audit", recording="audit", place="a.py:1 f"),
+        )
+        first = application_second(START)
+        first.counters["opened"] = 1
+        part(watched.folder, [first], pool=replace(OF_APPLICATION, name="audit", pool_size=5))
+        application = APPLICATION.model_copy(update={"engine": "shop"})
+        watched.by(replace(FOREIGN, relay=relay), application=application).check()
+
+
 def test_two_engines_refuse_the_run(watched: Watched) -> None:
     watched.tell(message(set=SETTINGS), message(set=SETTINGS, place="shop/audit.py:4 <module>"))
     with pytest.raises(RefusedRun, match="makes 2 engines"):
@@ -121,15 +159,17 @@ def test_an_unknown_engine_refuses_the_run_with_those_that_exist(watched: Watche
     )
 
 
-def test_an_engine_that_a_request_makes_is_checked_once(watched: Watched) -> None:
+def test_each_engine_is_checked_when_it_is_made(watched: Watched) -> None:
     checked = list[Any]()
-    watch = watched.by(DrivenServer(check_late=checked.append))
+    watch = watched.by(DrivenServer(check_engine=lambda *about: checked.append(about)))
     watch.check()
     watched.tell(message(set=SETTINGS), message(set=SETTINGS, pid=8))
     watch.check()
     watched.tell(message(set=SETTINGS, pid=9))
     watch.check()
-    assert checked == [told_engine(set=SETTINGS)]
+    one, two = told_engine(set=SETTINGS), told_engine(set=SETTINGS, pid=8)
+    three = told_engine(set=SETTINGS, pid=9)
+    assert checked == [(engine, set(), True) for engine in (one, two, three)]
 
 
 def test_a_process_beyond_its_ceiling_ends_the_run(watched: Watched) -> None:
@@ -146,7 +186,7 @@ def test_one_process_more_than_announced_ends_the_run(watched: Watched) -> None:
         part(watched.folder, [application_second(START, f"web-{number}")], process=f"web-{number}")
     watch.check()
     part(watched.folder, [application_second(START, "web-9")], process="web-9")
-    with pytest.raises(MoreThanAnnounced, match="3 processes of the application have connections"):
+    with pytest.raises(MoreThanAnnounced, match="3 processes of the application use connections"):
         watch.check()
 
 
@@ -157,6 +197,32 @@ def test_a_process_that_replaces_another_is_none_more(watched: Watched) -> None:
     part(watched.folder, [last], process="web-8")
     part(watched.folder, [first, application_second(START + 1, "web-9")], process="web-9")
     watched.by().check()
+
+
+def test_a_parent_without_checkouts_since_its_fork_is_no_process_more(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that loads the application before it forks has a pool and serves nothing."""
+    monkeypatch.setattr(told_engines.time, "time", lambda: START + 1.5)
+    monkeypatch.setattr(application_watch, "pid_exists", bool)
+    monkeypatch.setattr(application_watch, "serving_processes", lambda known: known - {7})
+    watch = watched.by()
+    watched.tell(message(set=SETTINGS), *({"kind": "fork", "pid": n, "parent": 7} for n in (8, 9)))
+    idle = interval(2, process="web-7", gauges={"open": 1, "in_use": 0})
+    part(watched.folder, [application_second(0), idle])
+    for number in (8, 9):
+        one = application_second(2, f"web-{number}")
+        part(watched.folder, [one], process=f"web-{number}")
+    watch.check()
+    assert (watch.idle_parents, watch.serving) == ({7}, {8, 9})
+    part(watched.folder, [application_second(3)], number=2)
+    watch.check()
+    assert (watch.idle_parents, watch.serving) == (set(), {7, 8, 9})
+    for number in (8, 9):
+        one = application_second(3, f"web-{number}")
+        part(watched.folder, [one], process=f"web-{number}", number=2)
+    with pytest.raises(MoreThanAnnounced, match="3 processes of the application use connections"):
+        watch.check()
 
 
 def test_a_server_in_trouble_ends_the_run(watched: Watched) -> None:
@@ -197,10 +263,20 @@ def test_a_private_server_is_not_guarded(watched: Watched) -> None:
         watch.take(refused(START + second, 0 if second else REFUSED))
 
 
-def test_a_server_without_room_for_a_late_engine_refuses_the_run(watched: Watched) -> None:
-    def no_room(_: object) -> None:
-        raise UsageError("no room")
-
-    watched.tell(message(set=SETTINGS))
-    with pytest.raises(UsageError, match="no room"):
-        watched.by(DrivenServer(check_late=no_room)).check()
+def test_an_engine_is_checked_again_when_it_has_connected(watched: Watched) -> None:
+    checked = list[Any]()
+    chosen = APPLICATION.model_copy(update={"engine": "shop/db.py:9"})
+    server = DrivenServer(check_engine=lambda *about: checked.append((about[0].line, *about[1:])))
+    watch = watched.by(server, POOL, chosen)
+    audit = message(number=1, place="audit.py:4 f")
+    watched.tell(message(set=SETTINGS), audit, {"kind": "fork", "pid": 8, "parent": 7})
+    watch.check()
+    reached = {"kind": "reached", "pid": 8, "maker": 7, "database": "shop", "identity": "db1|3306"}
+    watched.tell({**reached, "number": 0}, {**reached, "number": 1, "identity": ""})
+    watch.check()
+    assert checked == [
+        ("shop/db.py:9", set(), True),
+        ("audit.py:4", set(), False),
+        ("shop/db.py:9", {ReachedServer("shop", "db1|3306")}, True),
+        ("audit.py:4", set(), False),
+    ]

@@ -48,7 +48,7 @@ def shop(folder: Path, url: URL, *options: str, engine: str = ON_SERVER) -> Driv
 
 @pytest.mark.database
 def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
-    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2")
+    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2", "-v")
     said, place = run.process.output, f"{url.database} at 127.0.0.1:{url.port}"
     assert run.code in (0, 4), said
     announced, _, rest = said.partition("$ loadtest run ")
@@ -64,6 +64,18 @@ def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
     result = read_run(run.runs / "9+0-1.jsonl")
     assert not result.header.server.private
     assert '"process":"server"' in result.path.read_text()
+
+
+@pytest.mark.database
+def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> None:
+    elsewhere = {"LOADTEST_DATABASE_URL": "mysql+pymysql://shop:s3cret@127.0.0.1:1/shop"}
+    run = drive(tmp_path, "-t", "2s", engine=ON_SERVER, env={**at(url), **elsewhere})
+    said = run.process.output
+    assert run.code == 2, said
+    assert "--database-url leads to shop at 127.0.0.1:1, but the application is connected" in said
+    assert "remove LOADTEST_DATABASE_URL from the environment" in said
+    assert "s3cret" not in said
+    assert not list(run.results.glob("*"))
 
 
 @pytest.mark.database

@@ -9,7 +9,7 @@ import pytest
 
 from loadtest.report.render import read_measurements
 from tests.driving.applications import driving
-from tests.processes import fetch, running, stop_with
+from tests.processes import fetch, loadtest_command, running, stop_with
 
 
 def measured(path: Path) -> bool:
@@ -18,8 +18,8 @@ def measured(path: Path) -> bool:
 
 
 def test_a_killed_tool_leaves_a_readable_result(tmp_path: Path) -> None:
-    ready, command = driving(tmp_path, "-t", "60s", "--pool", "1+0")
-    with running(tmp_path / "log", *command, cwd=tmp_path) as process:
+    ready, arguments = driving(tmp_path, "-t", "60s", "--pool", "1+0")
+    with running(tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path) as process:
         process.until(lambda: measured(tmp_path / "reports"), "a measured second")
         stop_with(process, signal.SIGKILL)
     assert fetch(ready) == ""
@@ -35,8 +35,8 @@ def test_a_killed_tool_leaves_a_readable_result(tmp_path: Path) -> None:
 def test_an_interrupted_tool_merges_what_was_measured(
     tmp_path: Path, number: signal.Signals
 ) -> None:
-    ready, command = driving(tmp_path, "-t", "60s", "--pool", "1+0")
-    with running(tmp_path / "log", *command, cwd=tmp_path) as process:
+    ready, arguments = driving(tmp_path, "-t", "60s", "--pool", "1+0")
+    with running(tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path) as process:
         process.until(lambda: measured(tmp_path / "reports"), "a measured second")
         stop_with(process, number)
     assert fetch(ready) == ""

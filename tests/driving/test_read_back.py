@@ -106,6 +106,34 @@ def test_another_server_refuses_the_run_without_the_password(url: str, place: st
     )
 
 
+RELAY = ("127.0.0.1", 40123)
+
+
+def test_an_engine_behind_a_relay_has_the_expected_server() -> None:
+    check_told(
+        told_engine(url="mysql+pymysql://a:b@127.0.0.1:3307/loadtest", through=list(RELAY)),
+        pool("as-is"),
+        EXPECTED,
+        RELAY,
+    )
+
+
+@pytest.mark.parametrize("through", [None, ["127.0.0.1", 3307]])
+def test_an_engine_that_goes_past_the_relay_refuses_the_run(through: list[Any] | None) -> None:
+    with pytest.raises(RefusedRun) as refused:
+        check_told(told_engine(through=through), pool("as-is"), None, RELAY)
+    assert str(refused.value) == (
+        "the engine shop (shop/db.py:9) does not connect to the address in its URL, so faults "
+        "between it and its server are not possible"
+    )
+
+
+def test_an_engine_behind_a_relay_with_another_url_refuses_the_run() -> None:
+    told = told_engine(url="mysql+pymysql://app:x@db1/shop", through=list(RELAY))
+    with pytest.raises(RefusedRun, match="connects to shop at db1:3306, not to loadtest at 127"):
+        check_told(told, pool("as-is"), EXPECTED, RELAY)
+
+
 def test_the_requested_pool_is_the_one_that_runs(tmp_path: Path) -> None:
     run = drive(tmp_path, "-t", "2s", "--pool", "1+0")
     assert run.code in MEASURED, run.process.output

@@ -10,7 +10,11 @@ from threading import Thread
 import pytest
 
 from loadtest.experiment.driving import readiness
-from loadtest.experiment.driving.readiness import refuse_used_port, wait_until_ready
+from loadtest.experiment.driving.readiness import (
+    listening_in_words,
+    refuse_used_port,
+    wait_until_ready,
+)
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
 from tests.processes import free_port
@@ -37,9 +41,11 @@ class Answers(BaseHTTPRequestHandler):
     """Answers with success on its second request of `/health`, and never elsewhere."""
 
     asked = 0
+    login: str | None = None
 
     def do_GET(self) -> None:
         type(self).asked += 1
+        type(self).login = self.headers.get("Authorization")
         self.send_response(200 if self.path == "/health" and self.asked > 1 else 503)
         self.end_headers()
 
@@ -56,12 +62,15 @@ def test_an_application_is_ready_when_it_answers_with_success(
         thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            wait_until_ready(at(server.server_port), lambda: checked.append(1))
+            ready = at(server.server_port)
+            assert wait_until_ready(ready, lambda: checked.append(1)) == ""
+            assert Answers.login is None
             monkeypatch.setattr(readiness, "APPLICATION_READY_SECONDS", 0.0)
-            with pytest.raises(
-                UsageError, match=r"not ready within 0 s: http.*/other answered 503"
-            ):
-                wait_until_ready(at(server.server_port, "/other"), lambda: None)
+            other = at(server.server_port, "/other")
+            assert wait_until_ready(other, lambda: None) == f"{other.ready} answered 503"
+            url = ready.ready.replace("://", "://shop:s3cret%40@")
+            assert wait_until_ready(DrivenApplication(command="a", ready=url), lambda: None) == ""
+            assert Answers.login == "Basic c2hvcDpzM2NyZXRA"
         finally:
             server.shutdown()
             thread.join()
@@ -74,3 +83,12 @@ def test_an_application_that_ends_is_not_waited_for() -> None:
 
     with pytest.raises(UsageError, match="it ended"):
         wait_until_ready(at(free_port()), ended)
+
+
+def test_where_an_application_listens_instead_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port, other = server.getsockname()[1], free_port()
+        told = listening_in_words(os.getpid(), at(other))
+        assert f"127.0.0.1:{port}" in told
+        assert told.endswith(f", and --ready has port {other}")
+        assert listening_in_words(os.getpid(), at(port)) == ""

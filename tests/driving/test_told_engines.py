@@ -25,6 +25,7 @@ def write(control: ControlFolder, text: bytes) -> None:
 
 def test_only_this_user_can_read_the_folder_and_nothing_of_it_is_left() -> None:
     with ControlFolder() as control:
+        control.make()
         assert stat.S_IMODE(control.path.stat().st_mode) == 0o700
         assert stat.S_ISFIFO(control.pipe.stat().st_mode)
     assert not control.path.exists()
@@ -33,6 +34,7 @@ def test_only_this_user_can_read_the_folder_and_nothing_of_it_is_left() -> None:
 def test_messages_arrive_whole_and_once() -> None:
     lines = [json.dumps({"kind": "engine", "pid": number}).encode() + b"\n" for number in (1, 2)]
     with ControlFolder() as control:
+        control.make()
         assert list(control.messages()) == []
         write(control, lines[0] + lines[1][:9])
         assert [told["pid"] for told in control.messages()] == [1]

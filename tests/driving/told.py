@@ -27,10 +27,12 @@ def message(**changed: Any) -> dict[str, Any]:
         "recording": "shop",
         "place": "shop/db.py:9 <module>",
         "url": "mysql+pymysql://app:s3cret@127.0.0.1:3307/shop",
+        "through": None,
         "own": {"poolclass": "QueuePool"},
         "set": QUEUE,
         "async": False,
-        "creator": False,
+        "by_url": True,
+        "number": 0,
         "refused": "",
     }
     return told | changed

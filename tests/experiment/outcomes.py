@@ -50,10 +50,13 @@ def side_by_side(
 
 
 def recovered(seconds: Sequence[Interval], after: float = 0.0) -> bool:
-    """Whether requests failed and did not any more in the last two seconds, so long (s) after."""
-    failed = any(one.counters["failures"] for one in seconds)
+    """Whether something broke and nothing failed in the last two seconds, so long (s) after.
+
+    What broke is a request, or a connection that a request was just giving back.
+    """
+    broken = any(one.counters["failures"] or one.counters["closed.error"] for one in seconds)
     well = [one.counters["requests"] > 0 == one.counters["failures"] for one in seconds[-2:]]
-    return failed and all(well) and sum(one.length for one in seconds) / 1e9 > after
+    return broken and all(well) and sum(one.length for one in seconds) / 1e9 > after
 
 
 def _ended(process: Running, codes: Collection[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,22 @@ def test_the_last_lines_are_shown(tmp_path: Path) -> None:
     shown = "\n".join(f"  {number}" for number in range(18, 30))
     assert end_of_log(log) == shown
     with log.open("rb") as output:
-        assert end_of_output(output) == shown
+        assert end_of_output(output, log) == f"the end of its log ({log}):\n{shown}"
+
+
+def test_a_log_that_does_not_stay_is_copied_without_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with tempfile.TemporaryFile() as output:
+        assert end_of_output(output) == "its log is empty"
+        output.write(b"first\n" * 20 + b"cannot open mysql://shop:s3cret@db/shop\n")
+        told = end_of_output(output)
+    (copy,) = tmp_path.iterdir()
+    assert told.startswith(f"the end of its log ({copy}):\n  first\n")
+    assert told.endswith("\n  cannot open mysql://shop:***@db/shop")
+    assert copy.read_text() == "first\n" * 20 + "cannot open mysql://shop:***@db/shop\n"
+    assert copy.stat().st_mode & 0o077 == 0
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
 from loadtest.experiment.run_plan import RunPlan
-from loadtest.experiment.search_runs import longest_seconds, pool_of_size, search, searched_pools
+from loadtest.experiment.search_runs import longest_seconds, search, searched_pools
 from loadtest.experiment.single_run import Database, Enough, run_once
 from loadtest.model.errors import CannotGoOn, LoadtestError
 from loadtest.model.experiment import Experiment
 from loadtest.model.interval import Interval
 from loadtest.model.load import LoadConfig
-from loadtest.model.pool import parse_pool
+from loadtest.model.pool import parse_pool, pool_of_size
 from loadtest.model.summary import Summary
 from loadtest.report.render import read_measurements
 from loadtest.runfile.reader import read_run

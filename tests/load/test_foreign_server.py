@@ -409,7 +409,8 @@ def test_an_experiment_ends_with_the_run_that_was_ended(
     scenario = "tests/findings/scenarios/query.py"
     pools = ("--pool", f"{few}+0", "--pool", "1+0", "--rounds", 2, "--allow-overload")
     load = ("-u", few, "-t", "40s", "--warmup", "0s", "--option", "query_seconds=1")
-    command = loadtest_command("compare", scenario, *pools, *load, "--results", tmp_path / "all")
+    where = ("-v", "--results", tmp_path / "all")
+    command = loadtest_command("compare", scenario, *pools, *load, *where)
     with running(tmp_path / "log", *command, env=at(url)) as process:
         while process.process.poll() is None:
             let_in(other)

@@ -92,8 +92,6 @@ def test_an_experiment_drives_an_application_with_its_own_pool() -> None:
 @pytest.mark.parametrize(
     ("more", "named"),
     [
-        ({"application": [APPLICATION, APPLICATION]}, "a second application"),
-        ({"fault": [{"kind": "restart", "at": "1s", "length": "1s"}]}, "fault"),
         ({"session": "shop.db:Session"}, "session"),
         ({"engine": "shop.db:engine"}, "engine"),
         ({"server": ["mysql", "mariadb"]}, "several servers"),
@@ -105,6 +103,11 @@ def test_what_does_not_go_with_an_application_behind_http(more: Any, named: str)
     with pytest.raises(UsageError) as refused:
         driving(**more)
     assert f"not possible with an application behind HTTP: {named}" in str(refused.value)
+
+
+def test_faults_go_with_an_application_behind_http() -> None:
+    found = driving(fault=[{"kind": "restart", "at": "1s", "length": "1s"}])
+    assert [str(fault) for fault in found.fault] == ["restart@1s+1s"]
 
 
 def driving(**more: Any) -> Experiment:
@@ -126,7 +129,7 @@ def test_settings_that_a_pool_does_not_name_stay_in_an_application_behind_http()
     [
         ("{database_url}", True, "{database_url}"),
         ("{database_url:mysql+aiomysql}", True, "{database_url:mysql+aiomysql}"),
-        ("{database_url:postgresql}", True, "{database_url:postgresql}"),
+        ("{database_url:mariadb}", True, "{database_url:mariadb}"),
         ("url={database_url};key=s3cret", True, "***"),
         ("s3cret", False, "***"),
         ("", False, "***"),
@@ -149,11 +152,20 @@ def test_a_text_that_is_no_variable_is_not_shown() -> None:
     [
         ({"env": {"A": "{database_url"}}, "env: A: write {database_url}, or {database_url:mysql"),
         ({"env": {"A": "{database_url:}"}}, "env: A: write {database_url}"),
+        ({"env": {"A": "{database_url:postgresql+asyncpg}"}}, "env: A: {database_url} leads to Ma"),
         ({"env": {"A-B": "1"}}, "env: 'A-B' is not the name of an environment variable"),
         ({"env": {"A": "a\0b"}}, "env: A: the value contains a null character"),
         ({"command": "shop --url {database_url}"}, "command: {database_url} contains the password"),
         ({"prepare": "fill {database_url:mysql}"}, "prepare: {database_url} contains the password"),
         ({"ready": "http://a/{database_url}"}, "ready: {database_url} contains the password"),
+        ({"command": "shop > log"}, "needs a shell because of '>'; write sh -c '…'"),
+        ({"command": "shop 2>&1"}, "needs a shell because of '2>&1'; write sh -c '…'"),
+        ({"command": "fill; shop"}, "needs a shell because of ';'; write sh -c '…'"),
+        ({"command": "shop --port $PORT"}, "needs a shell because of '$P'; write sh -c '…'"),
+        (
+            {"command": "A=1 shop"},
+            "'A='; write sh -c '…', or put the variable into env (--app-env)",
+        ),
         ({"prepare": "make && fill"}, "prepare: the command needs a shell because of '&&'"),
         ({"stop_timeout": "1h"}, "stop_timeout: must be at most 600"),
         ({"port": 8800}, "port: unknown key; the keys are command, ready, env, cwd, prepare"),

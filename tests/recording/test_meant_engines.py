@@ -33,9 +33,11 @@ print(os.getpid())
         "recording": "orders",
         "place": f"__main__:{line} make",
         "url": "sqlite:///shop.db?timeout=3",
+        "through": None,
         "own": {"poolclass": "QueuePool", "pool_size": 3},
         "async": False,
-        "creator": False,
+        "by_url": True,
+        "number": 0,
         "refused": "",
     }
     (run,) = runs_in(tmp_path / "recordings")
@@ -138,46 +140,62 @@ class TestRedirect:
             script = "\n".join([BEGIN, 'SHOP = "mysql+pymysql://u:secret@db1:3307/shop"', *lines])
             said = python(script, cwd=tmp_path, env=env)
             assert said.stderr == ""
+            self.said = said.stdout
             return tool.messages()
 
     def test_engines_connect_there(self, tmp_path: Path) -> None:
         told = self.messages(
             tmp_path,
-            "create_engine(SHOP)",
-            "create_async_engine(SHOP.replace('py', 'aio') + '?a=b')",
+            "print(create_engine(SHOP).url)",
+            "print(create_async_engine(SHOP.replace('py', 'aio') + '?a=b').url)",
+            "print(create_engine('mysql+pymysql://u@localhost').url)",
         )
+        assert self.said == (
+            "mysql+pymysql://u:***@127.0.0.1:4/shop\n"
+            "mysql+aiomysql://u:***@127.0.0.1:4/shop?a=b\n"
+            "mysql+pymysql://u@127.0.0.1:4\n"
+        )
+        assert [one["refused"] for one in told] == [""] * 3
+        assert [one["through"] for one in told] == [["127.0.0.1", 4]] * 3
+
+    def test_the_tool_is_told_the_address_that_the_application_gives(self, tmp_path: Path) -> None:
+        told = self.messages(tmp_path, "create_engine(SHOP)", "create_engine(SHOP + '?a=b')")
         assert [one["url"] for one in told] == [
-            "mysql+pymysql://u:secret@127.0.0.1:4/shop",
-            "mysql+aiomysql://u:secret@127.0.0.1:4/shop?a=b",
+            "mysql+pymysql://u:secret@db1:3307/shop",
+            "mysql+pymysql://u:secret@db1:3307/shop?a=b",
         ]
-        assert [one["refused"] for one in told] == ["", ""]
 
     def test_only_the_engine_that_is_meant_does(self, tmp_path: Path) -> None:
         other = "create_engine(SHOP + '_audit')"
         told = self.messages(tmp_path, "create_engine(SHOP)", other, engine="shop_audit")
-        assert [one["url"].partition("@")[2] for one in told] == [
-            "db1:3307/shop",
-            "127.0.0.1:4/shop_audit",
-        ]
+        assert [one["through"] for one in told] == [None, ["127.0.0.1", 4]]
 
     def test_an_address_beside_the_url_is_refused(self, tmp_path: Path) -> None:
         told = self.messages(
             tmp_path,
             "create_engine(SHOP, creator=lambda: None)",
+            "create_async_engine(SHOP.replace('py', 'aio'), async_creator=lambda: None)",
+            "create_engine(SHOP, pool=QueuePool(lambda: None))",
             "create_engine(SHOP + '?unix_socket=/run/mysqld.sock')",
             "create_engine(SHOP, connect_args={'port': 3308})",
+            "create_engine('postgresql+psycopg://u@/shop?host=db1&host=db2')",
+            "create_engine('postgresql+psycopg://u@db1/shop?hostaddr=127.0.0.1')",
             "create_engine(URL)",
             pool={"pool_size": 20},
         )
         begin = "faults need the address in its URL, "
         assert [one["refused"].removeprefix(begin) for one in told] == [
             "but it connects by creator=...",
+            "but it connects by creator=...",
+            "but it connects by pool=...",
             "but it connects by unix_socket=...",
             "but it connects by port=...",
+            "but it connects by host=...",
+            "but it connects by hostaddr=...",
             "which has no host",
         ]
-        assert [one["set"]["pool_size"] for one in told] == [5, 5, 5, 5]
-        assert "127.0.0.1" not in str(told)
+        assert [one["set"]["pool_size"] for one in told] == [5] * 8
+        assert {str(one["through"]) for one in told} == {"None"}
 
 
 def test_without_orders_an_engine_stays_as_it_is_and_nothing_is_imported(tmp_path: Path) -> None:

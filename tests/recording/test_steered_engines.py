@@ -108,6 +108,10 @@ def as_requested(text: str, own: Settings, name: str) -> Settings:
     return settings
 
 
+# Engines that do not connect to the address of their URL.
+OWN_WAY = ("creator", "pool")
+
+
 def is_refused(pool: str, name: str) -> bool:
     """Whether an engine cannot get a pool: it has a pool as an object, or threads have to wait."""
     given = name.endswith("pool") and pool != "as-is"
@@ -131,7 +135,7 @@ def test_every_kind_of_engine_gets_the_pool(
     assert [one["set"] for one in messages] == list(expected.values())
     assert [bool(one["refused"]) for one in messages] == [is_refused(pool, name) for name in own]
     assert [one["async"] for one in messages] == [name.startswith("async") for name in own]
-    assert [one["creator"] for one in messages] == [name.endswith("creator") for name in own]
+    assert [one["by_url"] for one in messages] == [not name.endswith(OWN_WAY) for name in own]
     assert {one["own"]["poolclass"] for one in messages} >= {"NullPool", "Own", "Sharded"}
 
 

@@ -80,7 +80,9 @@ def cells(drawing: Drawing) -> list[dict[str, str]]:
     return [dict(zip(drawing.table.headings, row, strict=True)) for row in drawing.table.rows]
 
 
-def eventful(folder: Path, pool: str = "5+10", round_: int = 1, started: int = 1) -> Run:
+def eventful(
+    folder: Path, pool: str = "5+10", round_: int = 1, started: int = 1, seconds: int = 2
+) -> Run:
     """A run that has something for every figure but that of a search."""
     slow = [SlowCheckout(total=900 * MILLISECOND, wait=900 * MILLISECOND)] * 3
     parts = [
@@ -102,10 +104,10 @@ def eventful(folder: Path, pool: str = "5+10", round_: int = 1, started: int = 1
             ),
             fair=Fair(users=50, served=50, checkouts=100, squares=200, longest_wait=900_000_000),
         )
-        for second in range(2)
+        for second in range(seconds)
     ]
     gauges = {"threads_running": 3, "threads_connected": 16}
-    parts += [interval(second, process=SERVER, gauges=gauges) for second in range(2)]
+    parts += [interval(second, process=SERVER, gauges=gauges) for second in range(seconds)]
     return run(folder, parts, pool, round_, started=started)
 
 

@@ -31,13 +31,14 @@ def test_the_report_begins_with_it_and_folds_the_single_runs(tmp_path: Path) -> 
     folder = experiment(tmp_path, rounds=2)
     before = json.loads((folder / "experiment.json").read_text())
     unknown = report_page(summarize(read_measurements([folder])), [])
-    assert "Single runs, with Locust" not in unknown
+    assert 'class="copied"' not in unknown
+    assert "<summary>Single runs, with Locust</summary>" in unknown
 
     add_to_plan(folder, command=command_line(WORDS))
     after = json.loads((folder / "experiment.json").read_text())
     assert after == {**before, "command": "loadtest compare 'a b.py' --pool 5+10"}
     page = report_page(summarize(read_measurements([folder])), [])
-    repeat = page.partition("<h2>How to repeat it</h2>")[2]
+    repeat = page.partition(">How to repeat it</h2>")[2]
     first, _, folded = repeat.partition("<details>")
-    assert "<code>loadtest compare &#39;a b.py&#39; --pool 5+10</code>" in first
+    assert '<pre class="copied"><code>loadtest compare &#39;a b.py&#39; --pool 5+10</code>' in first
     assert "locust -f scenarios/hot_row.py" in folded.partition("</details>")[0]

@@ -53,12 +53,15 @@ def test_nothing_comes_from_elsewhere(text: str) -> None:
     for _, attributes in page.tags:
         for name in ("src", "href", "xlink:href", "action", "srcset", "poster", "data"):
             value = attributes.get(name)
-            assert value is None or value.startswith("#") or value == "data:,"
+            inside = value is None or value.startswith("#") or value == "data:,"
+            assert inside or not re.match(r"[a-z]+:|/", value or "")  # a file beside it
     assert [given for tag, given in page.tags if tag == "script"] == [{}]
     assert not {tag for tag, _ in page.tags} & {"iframe", "object", "embed", "base"}
     assert not re.search(r"@import|url\((?!#)", text)
     addresses = set(re.findall(r"https?://[^\s\"'<>)]+", text))
-    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    names = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
+    assert addresses <= {*names, "https://github.com/leeoniya/uPlot"}  # in a comment
+    assert "Copyright (c) 2022 Leon Sorokin" in text
 
 
 def test_identifiers_occur_once(text: str) -> None:
@@ -68,7 +71,7 @@ def test_identifiers_occur_once(text: str) -> None:
 
 def test_what_is_recommended_can_be_pasted(text: str) -> None:
     assert "<code>engine = create_engine(url, pool_size=20, max_overflow=0)</code>" in text
-    assert "<h1>hot-row</h1>" in text
+    assert '<h1 id="hot-row">hot-row</h1>' in text
     assert "300 users · 5 rounds of 5 s each · MariaDB 10.11.6 · 15 June 2025" in text
 
 
@@ -79,7 +82,7 @@ def test_every_figure_has_a_text_in_its_place(text: str) -> None:
 
 
 def test_the_figure_of_sizes_leaves_ratios_to_the_verdict(text: str) -> None:
-    (title,) = re.findall(r'<figure id="sizes">.*?<h3>(.*?)</h3>', text, flags=re.S)
+    (title,) = re.findall(r'<h3 id="sizes-title">(.*?)</h3>', text, flags=re.S)
     said = r"The biggest pool is not the best: 20\+0 does \d+ requests per second, seed [\d.]+"
     assert re.fullmatch(said, title)
 
@@ -88,7 +91,7 @@ def test_behind_every_figure_is_a_table(text: str) -> None:
     figures = re.findall(r"<figure.*?</figure>", text, flags=re.S)
     assert len(figures) == 6
     for figure in figures:
-        _, found, numbers = figure.partition("<details>\n<summary>The numbers</summary>")
+        _, found, numbers = figure.partition("<summary>The numbers</summary>")
         assert found
         assert len(re.findall(r'<th scope="row">(?:default|20\+0|seed)</th><td>', numbers)) >= 3
 
@@ -96,7 +99,7 @@ def test_behind_every_figure_is_a_table(text: str) -> None:
 def test_errors_and_findings_are_shown(text: str) -> None:
     assert re.search(r'<th scope="row">deadlocks</th><td>\d+</td><td class="chosen">\d+</td>', text)
     assert "of requests failed with deadlocks" in text
-    assert "<code>errors_deadlock</code></li>" in text
+    assert "<code>errors_deadlock</code>\n" in text
     assert 'role="alert"' not in text
 
 
@@ -138,7 +141,7 @@ def test_where_most_requests_failed_the_error_is_said_on_top(tmp_path: Path) -> 
     render([tmp_path], tmp_path)
     text = (tmp_path / "report.html").read_text()
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
-    assert "<h2>Most requests failed</h2>" in banner
+    assert ">Most requests failed</h2>" in banner
     assert (
         "<b>5+10:</b> 94\xa0% of requests failed (94 of 100), most with write conflicts" in banner
     )
@@ -153,7 +156,7 @@ def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> 
     text = (tmp_path / "report.html").read_text()
     assert 'role="alert"' not in text
     # That most requests failed with it is the first finding all the same.
-    findings = text[text.index("<h2>Findings</h2>") :]
+    findings = text[text.index(">Findings</h2>") :]
     assert (
         findings.index("63\xa0% of requests failed") == findings.index("% of requests failed") - 3
     )
@@ -191,7 +194,7 @@ def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
     assert used in banner
     assert "create_engine" not in text
     assert "20+0<small>not valid</small></th>" in text
-    assert "<h3>5+10 does 700 requests per second</h3>" in text
+    assert ">5+10 does 700 requests per second</h3>" in text
 
 
 def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from tests.conftest import screenshots
 PHONE = 390
 # The smallest letters (CSS pixels); the text of a figure is scaled with it.
 SMALLEST = """() => Math.min(...[...document.querySelectorAll('body *')].filter(one =>
-    [...one.childNodes].some(node => node.nodeType === Node.TEXT_NODE && node.data.trim())
+    one.checkVisibility() && [...one.childNodes].some(node =>
+        node.nodeType === Node.TEXT_NODE && node.data.trim())
 ).map(one => {
     const svg = one.closest('svg');
     const scale = svg ? svg.getBoundingClientRect().width / svg.viewBox.baseVal.width : 1;

@@ -68,7 +68,7 @@ def test_the_page_has_verdict_figures_places_waits_and_findings(page: str) -> No
 
 def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
     assert "default-src &#39;none&#39;" in page
-    assert "<script" not in page
+    assert page.count("<script") == 1  # the page's own
     assert not re.search(r'(src|href)="(?!data:|#)', page)
 
 

@@ -63,6 +63,7 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
         assert more.evaluate("box => box.scrollWidth > box.clientWidth")
         shadow = "box => getComputedStyle(box).backgroundAttachment"
         assert more.evaluate(shadow) == "local, scroll, scroll"
+    page.get_by_text("Single runs, with Locust").click()
     commands = page.get_by_role("region", name="A command for each run")
     assert commands.evaluate("box => [getComputedStyle(box).overflowX, box.tabIndex]") == [
         "auto",

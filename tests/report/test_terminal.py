@@ -37,12 +37,12 @@ def test_in_a_pipe_it_is_plain_text(summary: Summary) -> None:
     text = _printed(summary)
     lines = text.splitlines()
     heading = "pool ok/s 95 % interval wait p95 request p95 conns errors CPU"
-    assert lines[0].split() == heading.split()
-    assert lines[2].startswith("20+0 ")
+    headings = [" ".join(line.split()) for line in lines].index(heading)
+    assert lines[headings + 2].startswith("20+0 ")
+    assert lines[0].startswith("Set pool_size=20, max_overflow=0:")
     assert "\x1b" not in text
     assert not set(text) & set("─│┃━")
     assert max(map(len, lines)) <= 80
-    assert "Set pool_size=20, max_overflow=0:" in text
 
 
 def test_the_line_to_paste_follows_the_headline(summary: Summary) -> None:
@@ -134,7 +134,7 @@ def test_long_names_and_big_numbers_leave_all_columns_in_eighty(
     busy = {"failures": 9, "peak": 3000, "wait": 30_000}
     steady(tmp_path, f"{name}:3000+inf", [12_345, 12_999, 12_340, 12_500, 12_222], **busy)  # type: ignore[arg-type]
     text = _printed(summarized(tmp_path), force_terminal=terminal, no_color=True)
-    table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[0].splitlines()
+    table = re.sub(r"\x1b\[[\d;]*m", "", text).split("\n\n")[1].splitlines()
     assert max(map(len, table)) <= 80
     assert table[0].split()[-3:] == ["conns", "errors", "CPU"]
     row = r"12,481 +12,\d{3} – 12,\d{3} +30\.0 s +60\.0 s +3,000 +< 0\.1 % +50 %"

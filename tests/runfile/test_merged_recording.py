@@ -51,6 +51,17 @@ def test_a_second_gets_the_period_that_covers_most(tmp_path: Path) -> None:
     ]
 
 
+def test_a_process_that_only_forks_is_left_out(tmp_path: Path) -> None:
+    for name, idle in (("some", [7, 9]), ("all", [7, 8])):
+        (tmp_path / name).mkdir()
+        path, recordings = driven(tmp_path / name, [load_second(0)])
+        for process in ("web-7", "web-8"):
+            part(recordings, [application_second(0, process)], process=process)
+        merge(path, recordings, FACTS, (), idle)
+        found = {one.process for one in of_application(path)}
+        assert found == ({"web-8"} if name == "some" else {"web-7", "web-8"})
+
+
 def in_periods(first: int) -> list[Interval]:
     """A warm-up of 2 s, 5 measured seconds and 1 s of drain, each beginning `first` ms late."""
     lengths = [first, 1000 - first]

@@ -41,7 +41,7 @@ def run_command(results: Path, *more: Any) -> list[str]:
 
 def compare_command(results: Path, *more: Any) -> list[str]:
     """Four runs of a few seconds."""
-    pools = ("--pool", "2+0", "--pool", "3+0", "--rounds", 2, "--results", results)
+    pools = ("--pool", "2+0", "--pool", "3+0", "--rounds", 2, "-v", "--results", results)
     return loadtest_command("compare", POINT_SELECT, *pools, *_load(more), *more)
 
 

@@ -1,6 +1,6 @@
 """Pools measured in several variants: whether the conclusion of one variant holds for the others.
 
-A variant is a model of users (greenlets, threads) or a server.
+A variant is a model of users (greenlets, threads), a server or an application.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.verdict import verdict
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import listed
+from loadtest.model.errors import UsageError
 from loadtest.model.server_name import server_title
+from loadtest.model.suggestion import did_you_mean
 from loadtest.model.summary import PoolSummary, Verdict
 
 AS_GOOD = ("equivalent", "undecided")
@@ -36,6 +38,11 @@ def variants(measurements: Measurements) -> list[Variant]:
     """The variants that were measured; a single one without a name if there are no variants."""
     servers = _names(measurements, lambda pool: pool.server)
     models = _names(measurements, lambda pool: pool.model)
+    applications = _names(measurements, lambda pool: pool.application)
+    if len(applications) > 1:
+        return [
+            _variant(measurements, applications, name, _in_application) for name in applications
+        ]
     if len(servers) > 1:
         every = replace(measurements, server_titles=_names(measurements, _title_of_server))
         return [_variant(every, servers, name, _on_server) for name in servers]
@@ -44,6 +51,28 @@ def variants(measurements: Measurements) -> list[Variant]:
         return [_variant(every, models, name, _with_model) for name in models]
     plain = {pool.name: pool.name for pool in measurements.pools}
     return [Variant("", "", measurements, plain)]
+
+
+def of_application(measurements: Measurements, name: str) -> Measurements:
+    """The pools of one of several applications, by its name; all pools without several.
+
+    name: empty if none is chosen. Raises UsageError if there is no such application, or if one of
+    several must be chosen.
+    """
+    names = _names(measurements, lambda pool: pool.application)
+    if name and name not in names:
+        there = f"it has: {', '.join(names)}" if any(names) else "it has none with a name"
+        raise UsageError(
+            f"--application {name}: the result has no such application; {there}"
+            f"{did_you_mean(name, names)}"
+        )
+    if len(names) < 2:
+        return measurements
+    if not name:
+        raise UsageError(
+            f"the result has the applications {listed(names)}; choose one: --application {names[0]}"
+        )
+    return next(part.measurements for part in variants(measurements) if part.name == name)
 
 
 def verdicts(parts: Sequence[Variant], pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
@@ -79,6 +108,10 @@ def _with_model(pool: PoolRuns) -> tuple[str, str]:
     return pool.model, f"with {pool.model}"
 
 
+def _in_application(pool: PoolRuns) -> tuple[str, str]:
+    return pool.application, f"with {pool.application}"
+
+
 def _on_server(pool: PoolRuns) -> tuple[str, str]:
     return pool.server, f"on {_title_of_server(pool)}"
 
@@ -90,12 +123,14 @@ def _variant(
     told: Callable[[PoolRuns], tuple[str, str]],
 ) -> Variant:
     def of(pool: PoolRuns) -> str:
-        planned = (other for other in names[1:] if pool.is_variant(pool.given, other))
+        planned = (other for other in names[1:] if pool.variant.is_of(pool.given, other))
         return told(pool)[0] if pool.runs else next(planned, names[0])
 
     pools = [pool for pool in measurements.pools if of(pool) == name]
     plain = {pool.name: pool.given for pool in pools}
-    baselines = [full for full, given in plain.items() if given == measurements.baseline]
+    base = next((p.given for p in measurements.pools if p.name == measurements.baseline), "")
+    wanted = base or measurements.baseline
+    baselines = [full for full, given in plain.items() if given == wanted]
     own = replace(measurements, pools=pools, baseline=(baselines or list(plain))[0])
     return Variant(name, next(told(pool)[1] for pool in pools if pool.runs), own, plain)
 

@@ -13,16 +13,19 @@ from loadtest.model.objective import Bound
 _WAIT = "checkout.wait_seconds."
 
 
-def initial_size(pilot: PoolRuns, most: int, bounds: Iterable[Bound] = ()) -> int:
+def initial_size(
+    pilot: PoolRuns, most: int, bounds: Iterable[Bound] = (), processes: int = 1
+) -> int:
     """An estimate of the connections that the load of a pilot needs: from 1 to `most`.
 
+    processes: those that share the load, each with a pool of this size.
     It is a start only. It is wrong if the hold grows with the number of connections, or was long
     because there were too few; the search then corrects it.
     """
     hold = pilot.times("hold").finished.mean_seconds or 0.0
-    wanted = _open_loop(pilot, hold, most, bounds) if pilot.counters["arrivals"] else None
-    if wanted is None:
-        wanted = _closed_loop(pilot, hold)
+    wanted = _closed_loop(pilot, hold) / processes
+    if pilot.counters["arrivals"]:
+        wanted = _open_loop(pilot, hold, most, bounds, processes)
     return min(max(math.ceil(wanted - 1e-9), 1), most)
 
 
@@ -38,7 +41,9 @@ def _closed_loop(pilot: PoolRuns, hold: float) -> float:
     return in_use * users / going if going >= 1 else users
 
 
-def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound]) -> float:
+def _open_loop(
+    pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound], processes: int
+) -> float:
     """The fewest connections with which a wait's percentile is within its bound (M/M/c).
 
     Without such a bound, or if none is enough, it is a + sqrt(a) for a connections in use
@@ -46,7 +51,7 @@ def _open_loop(pilot: PoolRuns, hold: float, most: int, bounds: Iterable[Bound])
     """
     requests = max(pilot.ended_requests, 1)
     arrivals = pilot.counters["arrivals"] / pilot.seconds
-    rate = arrivals * pilot.counters["checkouts"] / requests
+    rate = arrivals * pilot.counters["checkouts"] / requests / processes
     enough = [_fewest(bound, rate, hold, most) for bound in bounds]
     known = [size for size in enough if size is not None]
     return max(known, default=rate * hold + math.sqrt(rate * hold))

@@ -27,7 +27,7 @@ def tune_verdict(tuning: Tuning) -> Verdict:
         return Verdict(recommended=chosen.name, text="\n".join(_advice(tuning, value, chosen)))
     if is_drained(tuning.pilot):
         return Verdict(recommended=None, text="\n".join(leak_sentences([tuning.pilot])))
-    lines = [_no_answer(tuning, value, chosen), *_left_out(tuning)]
+    lines = [no_answer(tuning, value), *_left_out(tuning)]
     if chosen:
         lines += [*_objectives(chosen), *_smaller(tuning, chosen)]
     return Verdict(recommended=None, text="\n".join([*lines, _load_used(tuning, value)]))
@@ -37,8 +37,23 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
     settings = chosen.pool
     if value.pool_timeout is not None and not tuning.application:
         settings = replace(settings, pool_timeout=value.pool_timeout)
-    does = f"{_throughput(chosen)} requests succeeded per second{_sure(chosen)}"
-    yield f"Set {pool_arguments(settings)}: {does}."
+    yield f"Set {pool_arguments(settings)}: {succeeded(chosen)}."
+    if (tuning.processes or 1) > 1:
+        yield (
+            f"With {count(tuning.processes)} processes, each with such a pool, these are "
+            f"{count(value.connections)} connections together."
+        )
+    yield from reasons(tuning, value, chosen)
+    yield _load_used(tuning, value)
+
+
+def succeeded(pool: PoolSummary) -> str:
+    """The throughput of a pool in words."""
+    return f"{_throughput(pool)} requests succeeded per second{_sure(pool)}"
+
+
+def reasons(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]:
+    """Why a size is the answer: its objectives, smaller and larger sizes, the present pool."""
     yield from _objectives(chosen)
     yield from _smaller(tuning, chosen)
     yield from _bigger(tuning, value, chosen)
@@ -46,7 +61,6 @@ def _advice(tuning: Tuning, value: Search, chosen: PoolSummary) -> Iterator[str]
     yield from pool_flaws(chosen)
     yield _timeout(tuning, value, chosen)
     yield from _left_out(tuning)
-    yield _load_used(tuning, value)
 
 
 def _throughput(pool: PoolSummary) -> str:
@@ -165,7 +179,9 @@ def _timeout(tuning: Tuning, value: Search, chosen: PoolSummary) -> str:
     )
 
 
-def _no_answer(tuning: Tuning, value: Search, chosen: PoolSummary | None) -> str:
+def no_answer(tuning: Tuning, value: Search) -> str:
+    """Why a search has no certain answer, in one sentence."""
+    chosen = None if value.size is None else tuning.sizes[value.size]
     asked = ", ".join(bound.text for bound in tuning.bounds)
     if not tuning.pilot.throughput.per_second:
         return f"No size can be searched for: with {tuning.pilot.name} no request succeeded."
@@ -229,8 +245,13 @@ def _load_used(tuning: Tuning, value: Search) -> str:
     repeated = len(tuning.disturbed)
     runs = repeated + tuning.runs
     again = f", {count(repeated)} of them disturbed and repeated," if repeated else ""
-    return (
+    took = (
         f"{plural(runs, 'run')} of {plural(len(tuning.sizes), 'size')}{again} took "
-        f"{count(value.load_seconds)} s of load. One run of every size from 1 to "
-        f"{count(value.most)} would have taken {count(value.grid_seconds)} s."
+        f"{count(value.load_seconds)} s of load."
+    )
+    if value.grid_seconds <= value.load_seconds:
+        return took
+    return (
+        f"{took} One run of every size from 1 to {count(value.most)} would have taken "
+        f"{count(value.grid_seconds)} s."
     )

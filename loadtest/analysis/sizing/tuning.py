@@ -19,10 +19,12 @@ from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, SearchStep
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.statistics.interim_analysis import ThroughputEstimate, rate_of
+from loadtest.model.experiment import with_processes_name
 from loadtest.model.field_types import Interval95
 from loadtest.model.objective import Bound, parse_objective
 from loadtest.model.search_result import Search, SizeTried
 from loadtest.model.summary import PoolSummary
+from loadtest.runfile.schema import SearchPart, SearchPlan
 
 SEARCH_EXIT_CODES = {"found": 0, "missed": 3, "invalid": 4, "undecided": 5}
 # SQLAlchemy's own default: a longer timeout would only delay errors.
@@ -36,7 +38,8 @@ class Tuning:
     """The pilot and the sizes that a search has tried.
 
     most: the largest size that it may try. margin: the share of the best throughput that an answer
-    may lack. disturbed: the measured seconds of invalid runs that were repeated.
+    may lack. disturbed: the measured seconds of invalid runs that were repeated. processes: of a
+    driven application, those that serve requests; None without one.
     """
 
     measurements: Measurements
@@ -45,20 +48,34 @@ class Tuning:
     most: int
     margin: float
     disturbed: Sequence[float] = ()
+    processes: int | None = None
 
     @classmethod
-    def of(cls, measurements: Measurements, pools: Sequence[PoolSummary]) -> Tuning:
-        """The search whose experiment.json these runs came with."""
+    def of(
+        cls, measurements: Measurements, pools: Sequence[PoolSummary], number: int | None = None
+    ) -> Tuning:
+        """The search whose experiment.json these runs came with.
+
+        number: of processes, if several were searched; only the runs with it count.
+        """
         plan, search = measurements.plan, measurements.plan.search
         assert search, "these are the runs of a search"
-        tried = [pool for pool in pools if pool.name != measurements.baseline]
+        part: SearchPlan | SearchPart = search
+        if number is not None:
+            part = next(one for one in search.by_processes if one.processes == number)
+            pools = [
+                pool for pool in pools if pool.name == with_processes_name(_short(pool), number)
+            ]
+        baseline = measurements.baseline if number is None else pools[0].name
+        pilot = next(pool for pool in pools if pool.name == baseline)
         return cls(
             measurements,
-            next(pool for pool in pools if pool.name == measurements.baseline),
-            {pool.pool.pool_size or 0: pool for pool in tried},
-            search.most,
+            pilot,
+            {pool.pool.pool_size or 0: pool for pool in pools if pool is not pilot},
+            part.most,
             plan.margin,
-            search.disturbed,
+            part.disturbed,
+            _processes(measurements, pilot) if number is None else number,
         )
 
     @property
@@ -108,7 +125,8 @@ class Tuning:
         if self.hopeless:
             return None
         if not self.trials:
-            return SearchStep(initial_size(self._runs(self.pilot), self.most, self.bounds), 1)
+            pilot, processes = self._runs(self.pilot), self.processes or 1
+            return SearchStep(initial_size(pilot, self.most, self.bounds, processes), 1)
         return size_search.next_step(self.trials, self.most, self.margin, self.present)
 
     @property
@@ -143,6 +161,8 @@ class Tuning:
             + sum(seconds + warmup for seconds in self.disturbed),
             grid_seconds=self.most * (warmup + duration),
             sizes=tuple(self._tried(size) for size in sorted(self.sizes)),
+            processes=self.processes,
+            connections=self.size and self.processes and self.size * self.processes,
         )
 
     @property
@@ -219,6 +239,18 @@ class Tuning:
             met=meets_objectives(pool),
             valid=pool.valid,
         )
+
+
+def _short(pool: PoolSummary) -> str:
+    """The name of a pool without that of its variant."""
+    return pool.name.rpartition(".")[0]
+
+
+def _processes(measurements: Measurements, pilot: PoolSummary) -> int | None:
+    """The processes that were asked for, or those that had pools; None without an application."""
+    asked = [number for one in measurements.plan.driven for number in one.processes]
+    driven = any(pool.driven for pool in measurements.pools)
+    return next(iter(asked), pilot.processes if driven else None)
 
 
 def _rate(pool: PoolRuns) -> ThroughputEstimate | None:

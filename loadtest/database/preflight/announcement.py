@@ -61,23 +61,25 @@ def intentions(
     allowed: Allowances,
     in_use: str = "",
     writes: str = "",
+    watched: bool = True,
 ) -> Iterator[str]:
     """The lines that announce what will happen to a server that the tool did not start.
 
     work: the load in words. tables: the scenario's tables. in_use: the connections in use, in
-    words, if known. writes: what is written instead of the scenario's tables, in words.
+    words, if known. writes: what is written instead of the scenario's tables, in words. watched:
+    whether the tool reads the server's status.
     """
-    yield f"In the database {place}, on a server that this tool did not start, loadtest will"
+    watch = "" if watched else " and cannot watch"
+    yield f"In the database {place}, on a server that this tool did not start{watch}, loadtest will"
     each = f"{demand.most:,} in the pool"
     if demand.processes > 1:
         each = f"{demand.processes} processes × {demand.most // demand.processes} in the pool"
     in_use = f"; {in_use}" if in_use else ""
     killing = ", 1 to kill some of them" if demand.killing else ""
     other = f", {demand.other_engines:,} in other engines" if demand.other_engines else ""
-    yield (
-        f"- open at most {demand.most + demand.beside:,} connections at once ({each}{other}, 1 to "
-        f"read the server's status{killing}){in_use}"
-    )
+    status = ", 1 to read the server's status" if watched else ""
+    most = demand.most + (demand.beside if watched else demand.other_engines)
+    yield f"- open at most {most:,} connections at once ({each}{other}{status}{killing}){in_use}"
     yield f"- {writes or _tables_in_words(tables, allowed)}"
     yield f"- run {work}"
     if not allowed.trouble:

@@ -7,7 +7,7 @@ An `error` blocks the run: it cannot work, or it would harm other clients withou
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from loadtest.database.preflight import pool_checks
 from loadtest.database.preflight.pool_checks import pool_names
@@ -15,6 +15,9 @@ from loadtest.database.preflight.situation import PreflightCheck, Situation
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import AS_IS, PoolConfig
 from loadtest.model.trust_limits import DISTURBING_SHARE, TIME_WAIT_SECONDS
+
+if TYPE_CHECKING:
+    from loadtest.database.preflight.occupancy import Occupancy
 
 # The share of the free connections that a run may take on a server with other clients.
 ALLOWED_SHARE = 0.8
@@ -129,21 +132,37 @@ def _closes(pool: PoolConfig, wanted: int) -> bool:
     return kept is not None and pool.poolclass != AS_IS and pool.connections_for(wanted) > kept
 
 
-def _max_connections(situation: Situation) -> Iterator[PreflightCheck]:
-    server = situation.server
+def _limits(server: Occupancy) -> dict[str, tuple[int, int]]:
+    """The limits of a server by name, each with the connections that it leaves."""
+    found = dict[str, tuple[int, int]]()
     most, files, connected = server.max_connections, server.files_left, server.connected or 0
     if most is not None:
-        yield _room(situation, "max_connections", most, most + server.privileged - connected)
+        found["max_connections"] = most, most + server.privileged - connected
     if files is not None and (most is None or files < most):
-        yield _room(situation, "open_files_limit", files, files - connected)
+        found["open_files_limit"] = files, files - connected
+    if limit := server.max_user_connections:
+        found["max_user_connections"] = limit, limit - server.of_account
+    return found
 
 
-def _max_user_connections(situation: Situation) -> Iterator[PreflightCheck]:
-    server = situation.server
-    limit, room = server.max_user_connections, server.max_user_connections - server.of_account
-    if limit:
-        yield _room(situation, "max_user_connections", limit, room)
-    else:
+def connections_allowed(situation: Situation) -> int | None:
+    """The most connections that a run may open on the server; None if nothing limits it.
+
+    The user may have allowed any number on a server with other clients.
+    """
+    demand, private = situation.demand, situation.private
+    if demand.overload and not private:
+        return None
+    share = 1.0 if private else ALLOWED_SHARE
+    rooms = [room for _, room in _limits(situation.server).values()]
+    return min((int(share * max(0, room - demand.beside)) for room in rooms), default=None)
+
+
+def _server_limits(situation: Situation) -> Iterator[PreflightCheck]:
+    found = _limits(situation.server)
+    for name, (limit, room) in found.items():
+        yield _room(situation, name, limit, room)
+    if "max_user_connections" not in found:
         yield PreflightCheck(
             "max_user_connections", "ok", "this account may have any number of connections"
         )
@@ -199,8 +218,7 @@ CHECK_RULES: tuple[CheckRule, ...] = (
     _machine_busy,
     _open_files,
     _local_ports,
-    _max_connections,
-    _max_user_connections,
+    _server_limits,
     _occupied,
     pool_checks.wait_timeout,
     pool_checks.driver,

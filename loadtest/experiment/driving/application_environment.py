@@ -41,7 +41,7 @@ def own_environment(
         for key, value in variables.items()
         if key not in _OF_THE_TOOL and not key.startswith("LOCUST_")
     }
-    own = {name: _rendered(text, url, private) for name, text in application.env.items()}
+    own = {name: _rendered(text, url, private) for name, text in application.variables.items()}
     return kept | own
 
 

@@ -10,13 +10,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import psutil
+from psutil import pid_exists
 
 from loadtest.analysis.driven.server_concurrency import thread_facts
+from loadtest.database.redaction import without_passwords
 from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
-from loadtest.experiment.driving.read_back import check_pool, check_told
+from loadtest.experiment.driving.process_count import serving_processes
+from loadtest.experiment.driving.read_back import check_pool, check_told, not_through_relay
 from loadtest.experiment.driving.running_application import RunningApplication
 from loadtest.experiment.driving.told_engines import ToldEngines
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND, beyond_announced
@@ -63,6 +65,7 @@ class ApplicationWatch:
         self._checked = set[str]()
         self._processes: dict[int, set[str]] = defaultdict(set)
         self._ends: dict[str, float] = {}
+        self._used: dict[int, float] = {}
         self._status, self._loaded = _SeenStatus(), False
         self._guard = Guard(self._status, server.lacks) if server.guarded else None
         self.running: RunningApplication | None = None
@@ -79,6 +82,7 @@ class ApplicationWatch:
         for part, line in self._recording.new():
             self._check_part(part)
             if line.record and line.record["type"] == "interval":
+                self._check_relayed(part, line.record)
                 self._check_interval(line)
 
     def take(self, interval: Interval) -> None:
@@ -119,7 +123,7 @@ class ApplicationWatch:
     def _unrecorded(self, until: float) -> bool:
         """Whether a process that runs has not recorded the time until then."""
         late = (name for name, end in self._ends.items() if end < until)
-        return any(psutil.pid_exists(int(name.rpartition("-")[2])) for name in late)
+        return any(pid_exists(_pid(name)) for name in late)
 
     @property
     def names(self) -> set[str]:
@@ -127,22 +131,38 @@ class ApplicationWatch:
         return {engine.recording for engine in self.engines.meant}
 
     @property
+    def serving(self) -> set[int]:
+        """The processes with engines that run, without parents that use none since they forked."""
+        known = self.engines.processes
+        return serving_processes(known) | set(filter(pid_exists, known - self.idle_parents))
+
+    @property
+    def idle_parents(self) -> set[int]:
+        """The processes that have used no connection since they forked, like a server's master."""
+        forked = self.engines.forked.items()
+        return {pid for pid, when in forked if self._used.get(pid, 0.0) <= when}
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the result of a run tells about the application."""
         driven = self._application
-        told: dict[str, Any] = {"command": driven.command, "ready": driven.ready}
-        told |= thread_facts(driven.words(), {**os.environ, **driven.env})
+        texts = {"command": driven.command, "ready": driven.ready}
+        told: dict[str, Any] = {name: without_passwords(text) for name, text in texts.items()}
+        told |= thread_facts(driven.words(), {**os.environ, **driven.variables})
+        if driven.processes:
+            told["processes"] = list(driven.processes)
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
         return told
 
     def _hear(self) -> None:
-        known = bool(self.engines.meant)
         new, meant = self.engines.hear(self._control.messages()), self.engines.meant
+        relay = self._server.relay
         for engine in new:
-            check_told(engine, self._pool, self._server.url)
-        if new and not known:
-            self._server.check_late(meant[0])
+            check_told(engine, self._pool, self._server.url, relay.address if relay else None)
+        for engine in self.engines.news:
+            reached = self.engines.reached(engine)
+            self._server.check_engine(engine, reached, engine in meant)
 
     def _check_part(self, part: FollowedPart) -> None:
         """Check the settings in the header of a part of the recording, once."""
@@ -155,6 +175,15 @@ class ApplicationWatch:
                 check_pool(asdict(found), self._pool, engine.line)
                 return
 
+    def _check_relayed(self, part: FollowedPart, record: Mapping[str, Any]) -> None:
+        """Raise RefusedRun if the engine has opened connections that the relay does not have."""
+        relay, opened = self._server.relay, record["counters"].get("opened")
+        if relay is None or not opened or relay.used:
+            return
+        for engine in self.engines.meant:
+            if part.header and part.header.pool.name == engine.recording:
+                raise RefusedRun(not_through_relay(engine))
+
     def _check_interval(self, line: RecordedLine) -> None:
         record = line.record or {}
         interval = Interval(record["second"], record["process"], length=record["length"])
@@ -165,15 +194,24 @@ class ApplicationWatch:
             raise MoreThanAnnounced(beyond_announced(interval, most, processes))
         if self._loaded:  # before the load, nothing reads the server's status
             self._ask_guard(interval)
-        self._count(interval)
+        if interval.counters["checkouts"] or record["gauges"].get("in_use", {}).get("max"):
+            self._used[_pid(interval.process)] = interval.second
+            self._count(interval)
 
     def _count(self, interval: Interval) -> None:
-        """Raise MoreThanAnnounced if more processes than announced have pools at once."""
+        """Raise MoreThanAnnounced if more processes than announced use connections at once."""
         most, second = self._server.processes, interval.second
         if most is None or interval.length < _WHOLE:
             return
         self._processes[second].add(interval.process)
         if (found := len(self._processes[second])) > most:
             raise MoreThanAnnounced(
-                f"{found} processes of the application have connections, but {most} were announced"
+                f"{found} processes of the application use connections, but {most} were announced. "
+                "If a process serves requests beside its children, let the URL of --ready use the "
+                "database, so that it is counted"
             )
+
+
+def _pid(process: str) -> int:
+    """The id of a process from its name in intervals, like `web1-812`."""
+    return int(process.rpartition("-")[2])

@@ -13,6 +13,7 @@ from loadtest.experiment.driving.application_environment import environment_of, 
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.process_count import check_processes, wait_for_processes
 from loadtest.experiment.driving.read_back import asked_settings
 from loadtest.experiment.driving.running_application import prepare, started
 from loadtest.experiment.run_plan import RunPlan
@@ -47,6 +48,17 @@ class NothingWatched:
 
 
 @contextmanager
+def naming_application(name: str) -> Iterator[None]:
+    """Puts the name of an application before the problems of a UsageError; empty: before none."""
+    try:
+        yield
+    except UsageError as error:
+        if not name:
+            raise
+        raise UsageError(*(f"{name}: {problem}" for problem in error.problems)) from None
+
+
+@contextmanager
 def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Iterator[Watched]:
     """The application of a run, if any, which runs as long as this context.
 
@@ -69,6 +81,7 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
             leave_known(folder, watch.facts, watch.names)
             yield watch
             watch.conclude()
+            check_processes(application, watch.engines, watch.check)
             watch.wait_for_last_second()
     except RefusedRun:
         path.unlink(missing_ok=True)
@@ -94,24 +107,28 @@ def driven(
 ) -> Iterator[ApplicationWatch]:
     """An application with the requested pool that is ready, and what watches it.
 
-    name: the recording's. folder: takes the recording. log: takes the output. Without them, both
-    are thrown away.
-    Raises UsageError if it cannot be started, RefusedRun if it has another pool.
+    name: the recording's, if the application has none. folder: takes the recording. log: takes the
+    output. Without them, both are thrown away.
+    Raises UsageError if it cannot be started, RefusedRun if it has another pool or another number
+    of processes.
     """
     own = own_environment(application, server.url, private=server.private)
     prepare(application, own, log)
     with ControlFolder() as control:
-        folder, log = folder or control.recording, log or control.log
+        folder = folder or control.recording
         ceiling = server.ceilings.get(pool.name)
-        orders = Orders(str(control.pipe), asked_settings(pool), application.engine, ceiling)
-        environment = environment_of(folder, name, own, control, orders)
+        redirect = server.relay.address if server.relay else None
+        asked = asked_settings(pool)
+        orders = Orders(str(control.pipe), asked, application.engine, ceiling, redirect)
+        environment = environment_of(folder, application.name or name, own, control, orders)
         watch = ApplicationWatch(application, pool, server, control, folder)
-        with started(application, environment, log, control.path) as watch.running:
+        with started(application, environment, log, control) as watch.running:
             watch.check()
+            wait_for_processes(application, watch.engines, watch.check)
             yield watch
 
 
 def _merge(watch: ApplicationWatch | None, path: Path, folder: Path) -> None:
     """Put the recording into the result of the run, if it has one."""
     if watch and path.exists():
-        merge(path, folder, watch.facts, watch.names)
+        merge(path, folder, watch.facts, watch.names, watch.idle_parents)

@@ -24,17 +24,36 @@ def asked_settings(pool: PoolConfig) -> dict[str, Any]:
     return named
 
 
-def check_told(engine: ToldEngine, pool: PoolConfig, expected: URL | None) -> None:
-    """Raise RefusedRun if an engine has another pool, or another server than the expected one."""
+def check_told(
+    engine: ToldEngine,
+    pool: PoolConfig,
+    expected: URL | None,
+    relay: tuple[str, int] | None = None,
+) -> None:
+    """Raise RefusedRun if an engine has another pool, or its URL another server than the expected.
+
+    An engine that does not connect to the address of its URL is judged by the server it reaches.
+    relay: the address through which it must reach the server, if any.
+    """
     if engine.refused:
         raise RefusedRun(f"the engine at {engine.line}: {engine.refused}")
     check_pool(engine.pool, pool, engine.line)
-    if expected is not None and _server(engine.url) != _server(expected):
+    if expected is not None and engine.by_url and _server(engine.url) != _server(expected):
         raise RefusedRun(
             f"the engine {engine} connects to {address_in_words(engine.url)}, not to "
             f"{address_in_words(expected)}: put {{database_url}} where the application reads its "
             "URL"
         )
+    if engine.through != relay:
+        raise RefusedRun(not_through_relay(engine))
+
+
+def not_through_relay(engine: ToldEngine) -> str:
+    """The sentence that says that faults do not reach the connections of an engine."""
+    return (
+        f"the engine {engine} does not connect to the address in its URL, so faults between it and "
+        "its server are not possible"
+    )
 
 
 def check_pool(found: Mapping[str, Any], pool: PoolConfig, place: str) -> None:

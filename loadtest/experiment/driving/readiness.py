@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
+from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from http.client import HTTPException
 from urllib.error import HTTPError
-from urllib.request import ProxyHandler, build_opener
+from urllib.parse import unquote, urlsplit
+from urllib.request import ProxyHandler, Request, build_opener
 
 import psutil
 
@@ -41,26 +43,58 @@ def wait_until_free(application: DrivenApplication) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def wait_until_ready(application: DrivenApplication, check_alive: Callable[[], None]) -> None:
-    """Wait until `ready` answers; raises UsageError after APPLICATION_READY_SECONDS.
+def wait_until_ready(application: DrivenApplication, check_alive: Callable[[], None]) -> str:
+    """Wait until `ready` answers with success, for at most APPLICATION_READY_SECONDS.
 
-    check_alive: called between two tries; raises an error to give up.
+    check_alive: called between two tries; raises an error to give up. Returns what `ready` did
+    instead, as a sentence; empty for success.
     """
-    deadline = time.monotonic() + APPLICATION_READY_SECONDS
-    while answer := _refusal(application.ready):
+    deadline, request = time.monotonic() + APPLICATION_READY_SECONDS, _request(application.ready)
+    while answer := _refusal(request):
         check_alive()
         if time.monotonic() >= deadline:
-            raise UsageError(
-                f"the application was not ready within {APPLICATION_READY_SECONDS:g} s: "
-                f"{application.ready} {answer}"
-            )
+            return f"{request.full_url} {answer}"
         time.sleep(_POLL_SECONDS)
+    return ""
 
 
-def _refusal(url: str) -> str:
+def listening_in_words(pid: int, application: DrivenApplication) -> str:
+    """Where a process and its children listen, if not on the port of `ready`; a part of a sentence.
+
+    Empty if they do listen there.
+    """
+    found = sorted(set(_listening(pid)))
+    if any(port == application.port for _, port in found):
+        return ""
+    there = ", ".join(f"{host}:{port}" for host, port in found) or "no port"
+    return f"; the application listens on {there}, and --ready has port {application.port}"
+
+
+def _listening(pid: int) -> Iterator[tuple[str, int]]:
+    """The addresses on which a process and its children accept connections."""
+    with suppress(psutil.Error):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.Error):
+                for one in process.net_connections("tcp"):
+                    if one.status == psutil.CONN_LISTEN:
+                        yield one.laddr.ip, one.laddr.port
+
+
+def _request(url: str) -> Request:
+    """A request for a URL; its user and password become a header."""
+    parts = urlsplit(url)
+    login, at, address = parts.netloc.rpartition("@")
+    headers = (
+        {"Authorization": f"Basic {b64encode(unquote(login).encode()).decode()}"} if at else {}
+    )
+    return Request(parts._replace(netloc=address).geturl(), headers=headers)
+
+
+def _refusal(request: Request) -> str:
     """What a URL does instead of answering with success, as a predicate; empty for success."""
     try:
-        with _opener.open(url, timeout=_TRY_SECONDS):
+        with _opener.open(request, timeout=_TRY_SECONDS):
             return ""
     except HTTPError as error:
         error.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from loadtest.database.redaction import without_passwords
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import LoadConfig
@@ -14,24 +15,32 @@ _UNLIMITED = -1
 
 
 def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> list[str]:
-    """The words of `loadtest run` for one run; values of environment variables are hidden."""
+    """The words of `loadtest run` for one run.
+
+    Values of environment variables, and passwords in the URLs of commands, are hidden.
+    """
     (application,) = experiment.application
     words = ["loadtest", "run", as_typed(experiment.scenario), *_of_application(application)]
     words += ["--pool", _pool_text(pool), *_of_load(experiment.load), "--seed", str(seed)]
     for name, value in experiment.options.items():
         words += ["--option", f"{name}={_text(value)}"]
+    for fault in experiment.fault:
+        words += ["--fault", str(fault)]
     for server in experiment.server:
         words += ["--server", server]
     return words
 
 
 def _of_application(application: DrivenApplication) -> Iterator[str]:
-    yield from ("--app", application.command, "--ready", application.ready)
+    name = f"{application.name}:" if application.name else ""
+    yield from ("--app", f"{name}{without_passwords(application.command)}")
+    yield from ("--ready", without_passwords(application.ready))
     for name, value in application.shown_env.items():
         yield from ("--app-env", f"{name}={value}")
     given = {
+        "--app-processes": ",".join(map(str, application.processes)),
         "--app-cwd": application.cwd and as_typed(application.cwd),
-        "--app-prepare": application.prepare,
+        "--app-prepare": without_passwords(application.prepare),
         "--app-engine": application.engine,
     }
     for option, text in given.items():

@@ -9,11 +9,14 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from loadtest.database import supervisor
 from loadtest.experiment.child_logs import end_of_output
+from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.readiness import (
+    APPLICATION_READY_SECONDS,
+    listening_in_words,
     refuse_used_port,
     wait_until_free,
     wait_until_ready,
@@ -28,53 +31,63 @@ PREPARE_SECONDS = 300.0
 class RunningApplication:
     """An application that has been started; its keeper ends it with the tool.
 
-    output: the file with its output, which may be in a folder that ends with it.
+    output: the file with its output. log: the path of this file, None if it does not stay.
     """
 
-    def __init__(self, kept: subprocess.Popen[bytes], output: BinaryIO) -> None:
-        self._kept, self._output = kept, output
+    def __init__(self, kept: subprocess.Popen[bytes], output: IO[bytes], log: Path | None) -> None:
+        self._kept, self._output, self._log = kept, output, log
 
-    def check_ready_or_starting(self) -> None:
-        """Raise UsageError if it ended before it was ready."""
+    def wait_until_ready(self, application: DrivenApplication) -> None:
+        """Wait until it answers; raises UsageError if it ends before, or does not in time."""
+        refusal = wait_until_ready(application, self._check_starting)
+        if refusal:
+            where = listening_in_words(self._kept.pid, application)
+            seconds = f"{APPLICATION_READY_SECONDS:g} s"
+            said = f"the application was not ready within {seconds}: {refusal}{where}"
+            raise UsageError(f"{said}; {end_of_output(self._output)}")
+
+    def _check_starting(self) -> None:
         if (code := self._kept.poll()) is not None:
-            raise UsageError(self._ended(code, "before it was ready"))
+            stay = "" if code else ", but --app must stay in the foreground"
+            said = f"the application ended with exit code {code} before it was ready{stay}"
+            raise UsageError(f"{said}; {end_of_output(self._output)}")
 
     def check_alive(self) -> None:
         """Raise LoadtestError if it has ended."""
         if (code := self._kept.poll()) is not None:
-            raise LoadtestError(self._ended(code, "during the run"))
-
-    def _ended(self, code: int, when: str) -> str:
-        said = f"the application ended with exit code {code} {when}; the end of its log:"
-        return f"{said}\n{end_of_output(self._output)}"
+            said = f"the application ended with exit code {code} during the run"
+            raise LoadtestError(f"{said}; {end_of_output(self._output, self._log)}")
 
 
 @contextmanager
 def started(
     application: DrivenApplication,
     environment: Mapping[str, str],
-    log: Path,
-    remove: Path | None = None,
+    log: Path | None,
+    control: ControlFolder,
 ) -> Iterator[RunningApplication]:
     """An application that is ready; it is stopped at the end of this context.
 
-    log: takes its output, after what is there. remove: a folder to delete when it has ended.
+    log: takes its output, after what is there, if given. control: is made for it.
     Raises UsageError if it cannot be started or does not become ready.
     """
     command = _command("--app", application.words(), application.cwd)
     refuse_used_port(application)
-    with log.open("a+b") as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command,
-            remove=remove,
+            remove=control.path,
             environment=environment,
             output=output,
             folder=application.cwd,
             grace=application.stop_timeout,
+            held=True,
         )
         try:
-            running = RunningApplication(kept, output)
-            wait_until_ready(application, running.check_ready_or_starting)
+            control.make()
+            supervisor.send_order(kept, supervisor.UP)
+            running = RunningApplication(kept, output, log)
+            running.wait_until_ready(application)
             yield running
         finally:
             supervisor.stop_supervised(kept)
@@ -91,7 +104,7 @@ def prepare(
     if not application.preparing:
         return
     command = _command("--app-prepare", application.preparing, application.cwd)
-    with log.open("a+b") if log else tempfile.TemporaryFile() as output:
+    with _opened(log) as output:
         kept = supervisor.start_supervised(
             command, environment=environment, output=output, folder=application.cwd
         )
@@ -104,9 +117,12 @@ def prepare(
         finally:
             supervisor.stop_supervised(kept)
         if ended:
-            raise UsageError(
-                f"--app-prepare: the command {ended}; the end of its log:\n{end_of_output(output)}"
-            )
+            raise UsageError(f"--app-prepare: the command {ended}; {end_of_output(output)}")
+
+
+def _opened(log: Path | None) -> IO[bytes]:
+    """A file for output that can be read, after what is there; a temporary one without a path."""
+    return log.open("a+b") if log else tempfile.TemporaryFile("a+b")
 
 
 def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str]:
@@ -123,5 +139,10 @@ def _command(option: str, words: Sequence[str], folder: Path | None) -> list[str
     program = str((folder or Path()) / words[0]) if "/" in words[0] else words[0]
     found = shutil.which(program) or shutil.which(program, path=Path(sys.executable).parent)
     if found is None:
-        raise UsageError(f"{option}: there is no program {words[0]}")
+        raise UsageError(f"{option}: there is no program {words[0]}{_where(words[0])}")
     return [str(Path(found).absolute()), *words[1:]]
+
+
+def _where(program: str) -> str:
+    """Where a program was searched, for the end of a sentence."""
+    return "" if "/" in program else " on PATH, nor beside the Python of loadtest"

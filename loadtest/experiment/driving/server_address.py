@@ -7,11 +7,10 @@ from typing import NamedTuple
 from sqlalchemy import URL
 
 from loadtest.database.application import DATABASE_URL
-from loadtest.database.redaction import host_and_port
+from loadtest.database.redaction import DEFAULT_PORTS, host_and_port
 from loadtest.model.errors import UsageError
 
 _MYSQL, _MYSQL_NAMES = "mysql", ("mysql", "mariadb")
-_PORTS = {_MYSQL: 3306, "postgresql": 5432}
 _LOOPBACK = ("localhost", "::1")
 
 
@@ -28,13 +27,13 @@ def server_address(url: URL) -> ServerAddress:
     backend, host = url.get_backend_name(), url.host or "localhost"
     kind = _MYSQL if backend in _MYSQL_NAMES else backend
     return ServerAddress(
-        kind, "127.0.0.1" if host in _LOOPBACK else host, url.port or _PORTS.get(kind)
+        kind, "127.0.0.1" if host in _LOOPBACK else host, url.port or DEFAULT_PORTS.get(kind)
     )
 
 
 def address_in_words(url: URL) -> str:
     """A database with its server for a sentence, like `shop at db1:3306`; SQLite has no server."""
-    if not url.host and server_address(url).kind not in _PORTS:
+    if not url.host and server_address(url).kind not in DEFAULT_PORTS:
         return f"{url.get_backend_name()} without a server"
     return f"{url.database or 'no database'} at {host_and_port(url)}"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,6 +12,7 @@ from sqlalchemy import URL, make_url
 
 from loadtest.model.errors import RefusedRun
 from loadtest.model.pool import PoolSettings
+from loadtest.model.server_identity import ReachedServer
 
 # The classes without sizes.
 _NO_QUEUE = ("NullPool", "StaticPool", "AssertionPool", "SingletonThreadPool")
@@ -22,9 +24,11 @@ class ToldEngine:
     """An engine of one process.
 
     recording: the name of its pool there. place: the place in the code that made it, like
-    `shop/db.py:9 <module>`. url: with the password. own: the settings that the application names.
-    pool: all settings of its pool. creator: whether a function of the application connects.
-    refused: the sentence that says why it has not the requested pool; empty if it has.
+    `shop/db.py:9 <module>`. url: the application's, with the password. through: the host and port
+    to which it connects instead, if any. own: the settings that the application names. pool: all
+    settings of its pool. by_url: whether it connects to the address of its URL, not by a function
+    or an argument. number: the engine's in its process. refused: the sentence that says why it has
+    not the requested pool; empty if it has.
     """
 
     process: int
@@ -32,9 +36,11 @@ class ToldEngine:
     recording: str
     place: str
     url: URL
+    through: tuple[str, int] | None
     own: Mapping[str, Any]
     pool: Mapping[str, Any]
-    creator: bool
+    by_url: bool
+    number: int
     refused: str
 
     @classmethod
@@ -48,9 +54,11 @@ class ToldEngine:
             told["recording"],
             told["place"],
             make_url(told["url"]),
+            told["through"] and tuple(told["through"]),
             told["own"],
             told["set"],
-            told["creator"],
+            told["by_url"],
+            told["number"],
             told["refused"],
         )
 
@@ -90,25 +98,42 @@ class ToldEngine:
 class ToldEngines:
     """All engines so far; chosen: the name or the place of the one that is meant, or empty.
 
-    processes: those that have an engine or were forked from one that has.
+    processes: those that have an engine or were forked from one that has. news: the engines of the
+    last messages, also those that have only connected since. forked: when the first fork of a
+    process was told (UTC s).
     """
 
     def __init__(self, chosen: str = "") -> None:
         self._chosen = chosen
         self._engines: list[ToldEngine] = []
         self.processes = set[int]()
+        self.news: Sequence[ToldEngine] = ()
+        self.forked: dict[int, float] = {}
+        self._reached: dict[tuple[int, int], set[ReachedServer]] = defaultdict(set)
 
     def hear(self, messages: Iterable[Mapping[str, Any]]) -> list[ToldEngine]:
         """Take messages; returns the engines in them that are meant."""
-        found = []
+        found, connected = list[ToldEngine](), set[tuple[int, int]]()
         for told in messages:
             if told["kind"] == "engine":
                 found.append(ToldEngine.of(told))
                 self.processes.add(told["pid"])
+            elif told["kind"] == "reached":
+                connected.add(key := (told["maker"], told["number"]))
+                self._reached[key].add(ReachedServer(told["database"], told["identity"]))
             elif told["parent"] in self.processes:
                 self.processes.add(told["pid"])
+                self.forked.setdefault(told["parent"], time.time())
+        old = [one for one in self._engines if (one.process, one.number) in connected]
+        self.news = [*old, *found]
         self._engines += found
         return [one for one in found if self._is_meant(one)]
+
+    def reached(self, engine: ToldEngine) -> set[ReachedServer]:
+        """The servers that connections of this engine reached, in all processes."""
+        same = (one for one in self._engines if one.identity == engine.identity)
+        found = (self._reached.get((one.process, one.number), ()) for one in same)
+        return {one for servers in found for one in servers if one.identity}
 
     def _is_meant(self, engine: ToldEngine) -> bool:
         return not self._chosen or engine.is_called(self._chosen)

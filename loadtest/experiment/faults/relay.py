@@ -1,7 +1,8 @@
 """A relay process between the pool and its server that simulates a bad network.
 
-The relay prints its port in its first line and reads orders, one per line: what, and a number. It
-ends when its standard input is closed, so it does not outlive the tool.
+The relay prints its port in its first line, a second line when the first connection arrives, and
+reads orders, one per line: what, and a number. It ends when its standard input is closed, so it
+does not outlive the tool.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
+import select
 import socket
 import subprocess
 import sys
@@ -51,8 +53,9 @@ class Relay:
         )
         assert self._process.stdin
         assert self._process.stdout
-        self._orders = self._process.stdin
-        port = self._process.stdout.readline()
+        self._orders, self._said = self._process.stdin, self._process.stdout
+        self._used = False
+        port = self._said.readline()
         if not port:
             raise LoadtestError("the relay for faults could not be started")
         self.url = url.set(host="127.0.0.1", port=int(port))
@@ -70,6 +73,20 @@ class Relay:
             self._orders.flush()
         except OSError:
             raise LoadtestError("the relay for faults has ended early") from None
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """The host and the port that it listens on."""
+        assert self.url.host
+        assert self.url.port
+        return self.url.host, self.url.port
+
+    @property
+    def used(self) -> bool:
+        """Whether a connection has arrived."""
+        if not self._used and select.select([self._said], [], [], 0)[0]:
+            self._used = bool(self._said.readline())
+        return self._used
 
     def close(self) -> None:
         """End the relay, with all connections through it."""
@@ -113,6 +130,7 @@ class _Relaying:
         self._here: int = self._place.getsockname()[1]
         self._ordered = dict.fromkeys(ORDERS, 0.0)
         self._lines: set[_Line] = set()
+        self._used = False
 
     async def serve(self) -> None:
         await self._listen()
@@ -151,6 +169,9 @@ class _Relaying:
                     line.close()
 
     async def _connected(self, reader: StreamReader, writer: StreamWriter) -> None:
+        if not self._used:
+            self._used = True
+            print("used", flush=True)
         await asyncio.sleep(self._ordered["connect-delay"])
         try:
             answers, asks = await asyncio.open_connection(self._host, self._port)

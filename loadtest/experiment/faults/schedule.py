@@ -36,31 +36,36 @@ connections `killed`, or a `problem`.
 class FaultSchedule:
     """The faults of an experiment on one database, ready to be provoked in each of its runs.
 
-    url: the URL that the runs connect to. server: the private server at `given`, if it is one.
+    url: the URL that the runs connect to. relay: the one between them and the server, if any.
+    server: the private server at `given`, if it is one. driven: whether an application behind HTTP
+    connects, so that only the relay knows its connections.
     Raises UsageError if a fault needs a private server and there is none, or if faults need host
     and port but the URL has a socket file.
     """
 
-    def __init__(self, faults: Sequence[Fault], given: URL, server: PrivateServer | None) -> None:
+    def __init__(
+        self,
+        faults: Sequence[Fault],
+        given: URL,
+        server: PrivateServer | None,
+        *,
+        driven: bool = False,
+    ) -> None:
         self._faults, self._given, self._server = faults, given, server
-        for fault in faults:
-            if fault.of.done and server is None:
-                raise UsageError(
-                    f"fault {fault}: only a private server can be {fault.of.done}; leave out "
-                    "--database-url"
-                )
+        if server is None:
+            refuse_without_private_server(faults, "leave out --database-url")
         if faults and "unix_socket" in given.query:
             raise UsageError(
                 f"fault {faults[0]}: the database URL has a unix_socket; faults need host and port"
             )
-        relayed = any(fault.kind in ORDERS for fault in faults)
-        self._relay = Relay(given) if relayed else None
-        self.url = self._relay.url if self._relay else given
+        relayed = (*ORDERS, "kill") if driven else ORDERS
+        self.relay = Relay(given) if any(fault.kind in relayed for fault in faults) else None
+        self.url = self.relay.url if self.relay else given
 
     def close(self) -> None:
         """End the relay between the pool and the server."""
-        if self._relay:
-            self._relay.close()
+        if self.relay:
+            self.relay.close()
 
     @contextmanager
     def provoked(self, measuring: float, client: int = 0) -> Iterator[list[Happened]]:
@@ -88,15 +93,22 @@ class FaultSchedule:
                 thread.join()
 
     def _switch(self, fault: Fault, client: int) -> Switch:
-        if self._relay and fault.kind in ORDERS:
-            return relaying(self._relay, fault)
+        if self.relay and fault.kind in ORDERS:
+            return relaying(self.relay, fault)
         if fault.kind == "kill":
             ours = client or os.getpid()
-            return killing(self._given, fault, self._relay.pid if self._relay else ours)
+            return killing(self._given, fault, self.relay.pid if self.relay else ours)
         assert self._server
         if fault.kind == "max-connections":
             return Limiting(self._given, fault.connections or 0)
         return restarting(self._server) if fault.kind == "restart" else freezing(self._server)
+
+
+def refuse_without_private_server(faults: Sequence[Fault], advice: str) -> None:
+    """Raise UsageError if a fault needs a private server; advice: how to get one."""
+    for fault in faults:
+        if done := fault.of.done:
+            raise UsageError(f"fault {fault}: only a private server can be {done}; {advice}")
 
 
 class _Meanwhile:

@@ -5,21 +5,14 @@
 const ASK_EVERY = 1000;
 const HEIGHT = 190;
 const LEAST_SHOWN = 60;
-const SMALLEST_TIME = 1e-6; // the histograms' resolution; a logarithmic axis has no zero
 const HEALTH = {
   fine: "fine",
   busy: "busy: its CPU limits the results",
   late: "late: its event loop is blocked at times",
 };
 
-const count = (digits) => (v) => (v == null ? "–" : v.toLocaleString("en", { maximumFractionDigits: digits }));
+const { SMALLEST_TIME, count, percent, time, element, colour, axes, range } = charting;
 const level = count(1);
-const percent = (v) => (v == null ? "–" : `${Math.round(v * 100)} %`);
-function time(seconds) {
-  if (seconds == null) return "–";
-  const [scale, unit] = seconds >= 1 ? [1, "s"] : seconds >= 1e-3 ? [1e-3, "ms"] : [1e-6, "µs"];
-  return `${Number((seconds / scale).toPrecision(3))} ${unit}`;
-}
 
 const line = (label, field, colour, more) => ({ label, field, colour, ...more });
 const percentiles = (name) => [
@@ -66,15 +59,6 @@ const CHARTS = [
 const byId = (id) => document.getElementById(id);
 const state = { version: 0, server: null, now: 0, at: {}, points: new Map(), runs: [] };
 const charts = [];
-
-function element(name, text, className) {
-  const made = document.createElement(name);
-  if (text != null) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}
-
-const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /* ---- data ---- */
 
@@ -127,33 +111,8 @@ function shownFrom() {
 
 /* ---- charts ---- */
 
-function axes(chart) {
-  const ink = () => colour("--soft");
-  const grid = { stroke: () => colour("--line"), width: 1 };
-  const marks = chart.log ? { ...grid, filter: decades } : grid;
-  const font = "12px system-ui, sans-serif";
-  const format = (u, ticks) => ticks.map((v) => (v == null ? null : chart.format(v)));
-  return [
-    { stroke: ink, grid, ticks: grid, font, space: 70, size: 34, values: (u, ticks) => ticks.map(clock) },
-    { stroke: ink, grid: marks, ticks: marks, font, size: 62, values: format, filter: marks.filter },
-  ];
-}
-
-/* The powers of ten, for a logarithmic axis. */
-const decades = (u, ticks) => ticks.map((v) => (Math.abs(Math.log10(v) - Math.round(Math.log10(v))) < 1e-6 ? v : null));
-
 function clock(seconds) {
   return new Date(seconds * 1000).toLocaleTimeString("en-GB");
-}
-
-/* From zero to a little above the maximum; whole decades on a logarithmic axis. */
-function range(chart) {
-  return (u, low, high) => {
-    if (!chart.log) return [0, Math.max((high ?? 0) * 1.08, chart.top ?? 0, chart.format === time ? 1e-3 : 1)];
-    if (low == null) return [1e-4, 1];
-    const bottom = 10 ** Math.floor(Math.log10(low));
-    return [bottom, Math.max(10 ** Math.ceil(Math.log10(high) - 1e-9), bottom * 10)];
-  };
 }
 
 /* A line where a run begins. The name of its pool stands above, if there is room before the next one; the name of the
@@ -192,7 +151,7 @@ function options(chart, width) {
     cursor: { sync: { key: "pool" }, drag: { x: false, y: false }, points: { size: 6 } },
     legend: { live: true },
     scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1, range: range(chart) } },
-    axes: axes(chart),
+    axes: axes({ ...chart, x: { values: (u, ticks) => ticks.map(clock) } }),
     series: [
       { label: "at", value: (u, v) => (v == null ? "–" : clock(v)) },
       ...chart.lines.map((l) => ({
@@ -220,10 +179,21 @@ function build() {
     byId("charts").append(figure);
     const plot = new uPlot(options(chart, box.clientWidth), columns(chart, []), box);
     charts.push({ chart, plot, box });
-    new ResizeObserver(() => {
-      if (box.clientWidth && box.clientWidth !== plot.width) plot.setSize({ width: box.clientWidth, height: HEIGHT });
-    }).observe(box);
+    charting.fit(plot, box);
+    charting.touch(plot);
+    operate(plot, box);
   }
+}
+
+/* Arrow keys move the cursor of all charts, Escape hides it. */
+function operate(plot, box) {
+  box.tabIndex = 0;
+  box.addEventListener("keydown", (event) => {
+    const x = event.key === "Escape" ? null : charting.moved(plot, event);
+    if (x === undefined) return;
+    event.preventDefault();
+    charting.point(charts.map((one) => one.plot), x);
+  });
 }
 
 function draw() {
@@ -341,5 +311,5 @@ async function ask() {
 build();
 showFigures();
 byId("window").addEventListener("change", draw);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => charts.forEach(({ plot }) => plot.redraw(false, true)));
+charting.recolour(charts.map(({ plot }) => plot));
 ask();

@@ -16,13 +16,17 @@ from loadtest.recording.code_places import CodePlaces
 from loadtest.recording.process_recorder import PROCESS_RECORDER, pool_name
 from loadtest.recording.steering.orders import Orders
 from loadtest.recording.steering.pool_arguments import own_settings, steer
+from loadtest.recording.steering.reached_server import tell_reached
 from loadtest.recording.steering.told import tell
 
 # An application may make engines without end.
 MOST_TOLD = 100
 _NOT_RECORDED = "it is not recorded; the application's log says why"
 # Arguments of drivers that replace the URL's address.
-_ADDRESSES = {"host", "port", "unix_socket", "read_default_file"}
+_ADDRESSES = {
+    *("host", "port", "unix_socket", "read_default_file", "read_default_group"),
+    *("hostaddr", "service", "dsn", "conninfo"),
+}
 
 # The process, the URL and the place of each engine that was told.
 _TOLD = set[tuple[int, str, str]]()
@@ -46,9 +50,10 @@ class DrivenEngine:
             "name": name,
             "place": self._place,
             "own": own_settings(url, kwargs),
-            "creator": kwargs.get("creator") is not None,
+            "by_url": not _leaves_url(url, kwargs),
         }
         self._refused = ""
+        self._redirected_from: URL | None = None
         if self._meant:
             fixed = _fixed_address(url, kwargs) if orders.redirect else ""
             self._refused = fixed or steer(url, kwargs, orders)
@@ -56,35 +61,53 @@ class DrivenEngine:
     def redirected(self, url: URL) -> URL:
         """The URL with the host and port of the orders, if they have one."""
         if self._orders.redirect and self._meant and not self._refused:
+            self._redirected_from = url
             host, port = self._orders.redirect
             return url.set(host=host, port=port)
         return url
 
+    def _own_url(self, url: URL) -> URL:
+        """The URL of the engine with the address that the application has given."""
+        own = self._redirected_from
+        return url.set(host=own.host, port=own.port) if own is not None else url
+
     def created(self, engine: Engine) -> None:
         """Record the engine and tell it, once for each place and URL."""
         PROCESS_RECORDER.add(engine, {}, self._meant)
-        process, address = os.getpid(), engine.url.render_as_string(hide_password=False)
+        process = os.getpid()
+        address = self._own_url(engine.url).render_as_string(hide_password=False)
         identity = process, address, self._place
         if identity in _TOLD or len(_TOLD) >= MOST_TOLD:
             return
+        number = len(_TOLD)
         _TOLD.add(identity)
         recording = PROCESS_RECORDER.name_of(engine)
         facts = {
             "pid": process,
+            "number": number,
             **self._facts,
             "recording": recording,
             "url": address,
+            "through": self._redirected_from and [engine.url.host, engine.url.port],
             "set": settings_of(engine.pool) if recording else {},
             "async": engine.dialect.is_async,
             "refused": self._refused or ("" if recording else _NOT_RECORDED),
         }
         tell(self._orders, "engine", **facts)
+        tell_reached(self._orders, engine, number)
+
+
+def _leaves_url(url: URL, kwargs: Mapping[str, Any]) -> bool:
+    """Whether an engine may connect to another address than the one of its URL."""
+    arguments = {*url.query, *(kwargs.get("connect_args") or ())}
+    own = any(kwargs.get(name) is not None for name in ("creator", "pool"))
+    return own or bool(_ADDRESSES & arguments)
 
 
 def _fixed_address(url: URL, kwargs: Mapping[str, Any]) -> str:
     """Why another host and port in the URL would have no effect; empty if they would."""
-    if kwargs.get("creator") is not None:
-        return "faults need the address in its URL, but it connects by creator=..."
+    if own := [name for name in ("creator", "pool") if kwargs.get(name) is not None]:
+        return f"faults need the address in its URL, but it connects by {own[0]}=..."
     if fixed := sorted(_ADDRESSES & {*url.query, *(kwargs.get("connect_args") or ())}):
         return f"faults need the address in its URL, but it connects by {fixed[0]}=..."
     return "" if url.host else "faults need the address in its URL, which has no host"

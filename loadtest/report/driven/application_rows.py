@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
 
 from loadtest.analysis.recordings.clock_time import clock_of
 from loadtest.analysis.units import NO_VALUE, count, duration, level, marked_duration, percent
@@ -19,6 +18,7 @@ from loadtest.report.recorded.recording_rows import (
     shortage_cells,
     single_lines,
 )
+from loadtest.report.result_files import FileLink
 
 FLEET_COLUMNS = (
     *("pool", "processes", "at once", "checkouts", "timeouts", "wait p95", "in use", "most open"),
@@ -40,8 +40,8 @@ ROUTE_LEGEND = (
     "Hold is a mean. In queries: the share of the holds' time in statements and COMMITs. Nested "
     "checkouts: by requests that held a connection already."
 )
-Logs = Mapping[str, Sequence[str]]
-"""The paths of the application's logs from the page, by the name of the pool."""
+Logs = Mapping[str, Sequence[FileLink]]
+"""The application's logs by the name of the pool."""
 
 
 def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
@@ -51,6 +51,7 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
         return None
     return {
         "about": list(_about(shown)),
+        "absent": absent_server(shown[0]),
         "columns": FLEET_COLUMNS,
         "legend": FLEET_LEGEND,
         "rows": [_fleet_row(pool, pool.application) for pool in shown if pool.application],
@@ -64,13 +65,47 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
     }
 
 
+def driven_names(summary: Summary) -> list[str]:
+    """The names of the applications that the runs drove, each once."""
+    return [*dict.fromkeys(p.application_name for p in summary.pools if p.application_name)]
+
+
 def _about(pools: Sequence[PoolSummary]) -> Iterator[tuple[str, str]]:
-    """The application, its engine and its server, a line each; they are the same for all pools."""
-    first = next(pool.application for pool in pools if pool.application)
-    yield "application", first.name
-    yield "engine", f"{first.engine} ({first.place})" if first.place else first.engine
-    yield "database", first.database or NO_VALUE
-    yield "requests at once", first.concurrency.source
+    """The application, its engine and its server, a line each; they are the same for all pools.
+
+    Of several applications, each has one line.
+    """
+    found = {one.name: one for pool in pools if (one := pool.application)}
+    each = [(name, list(_facts(one))) for name, one in found.items()]
+    if len(each) == 1:
+        ((name, facts),) = each
+        yield from (("application", name), *facts)
+        return
+    for name, facts in each:
+        yield name, "; ".join(f"{fact}: {value}" for fact, value in facts)
+
+
+def _facts(application: DrivenSummary) -> Iterator[tuple[str, str]]:
+    engine, place = application.engine, application.place
+    yield "engine", f"{engine} ({place})" if place else engine
+    yield "database", application.database or NO_VALUE
+    yield "requests at once", application.concurrency.source
+
+
+def absent_server(pool: PoolSummary) -> str:
+    """Why there are no figures of an application's server, as a sentence; empty if there are."""
+    if pool.server.known or pool.application is None:
+        return ""
+    kind = pool.application.database.partition("+")[0]
+    if kind == "sqlite":
+        return "SQLite has no server, so there are no figures of one."
+    absent = (
+        "The server's own figures are absent (its limit of connections, connections of other "
+        "clients, running queries, row locks, CPU): "
+    )
+    if kind in ("mysql", "mariadb"):
+        return f"{absent}loadtest did not read its status."
+    return f"{absent}loadtest reads the status of MariaDB and MySQL only."
 
 
 def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> list[tuple[str, ...]]:
@@ -98,7 +133,7 @@ def _pool(pool: PoolSummary, application: DrivenSummary, logs: Logs) -> dict[str
         "routes": [single_lines(_route_row(*one)) for one in application.routes.items()],
         "shortages": [single_lines(cells) for cells in _shortages(application.shortages)],
         "processes": [single_lines(_process_row(one)) for one in application.processes],
-        "logs": [(path.rpartition("/")[2], quote(path)) for path in logs.get(pool.name, ())],
+        "logs": logs.get(pool.name, ()),
     }
 
 

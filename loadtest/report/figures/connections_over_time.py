@@ -7,20 +7,21 @@ from loadtest.analysis.units import count
 from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import level_panels
 from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for_title
-from loadtest.report.figures.toolkit.svg import INK, to_svg
+from loadtest.report.figures.toolkit.level_charts import levels_chart
+from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "The vertical scale is logarithmic above 1 and the same for all pools. The number beside a "
-    "line is its median. Dotted lines are limits, drawn where they are near: the connections that "
-    "the pool keeps, that it may open, and that the server accepts. Grey areas are warm-up and "
-    "drain, which do not count. If users wait at a full pool, the pool is the bottleneck, or it "
-    "protects the database from becoming one."
+    "If users wait at a full pool, the pool is the bottleneck, or it protects the database from "
+    "becoming one. The vertical scale is logarithmic above 1 and the same for all pools. The "
+    "number beside a line is its mean. Dotted lines are limits, drawn where they are near: the "
+    "connections that the pool keeps, that it may open, and that the server accepts. Grey areas "
+    "are warm-up and drain, which do not count."
 )
 CONNECTION_STYLES: level_panels.Styles = {
-    "waiting": ("users waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
-    "in_use": ("in use", {"lw": 2.2}),
-    "idle": ("idle", {"lw": 1.2, "alpha": 0.55}),
-    "overflow": ("overflow", {"lw": 1.8, "ls": (0, (1, 1))}),
+    "waiting": ("users waiting", "dashed"),
+    "in_use": ("in use", "thick"),
+    "idle": ("idle", "thin"),
+    "overflow": ("overflow", "dotted"),
 }
 
 
@@ -48,6 +49,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         ),
         question="What happens over time?",
         table=level_panels.levels_table(lines, summary, CONNECTION_STYLES),
+        chart=levels_chart(lines, summary, CONNECTION_STYLES, limits),
     )
 
 

@@ -14,7 +14,14 @@ from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import duration, percent
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.model.trust_limits import BUSY_CPU
-from loadtest.report.figures.toolkit import canvas, level_panels
+from loadtest.report.figures.toolkit import canvas, level_charts, level_panels
+from loadtest.report.figures.toolkit.chart import (
+    MOST_POINTS,
+    Chart,
+    ChartLine,
+    ChartPanel,
+    chart_stroke,
+)
 from loadtest.report.figures.toolkit.drawing import (
     FEW,
     Drawing,
@@ -30,7 +37,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "CPU and event-loop lag of the busiest process, each second. A pool is not valid if its CPU "
+    "Above a dotted line, the results may show the load generator's limit, not the pool's. CPU and "
+    "event-loop lag are those of the busiest process, each second. A pool is not valid if its CPU "
     f"is above the dotted line for more than {percent(BUSY_SHARE)} of the time, or if "
     "its mean lag is above its dotted line (a tenth of the mean request, at least a millisecond). "
     "The results then show the load generator's limit, not the pool's."
@@ -46,7 +54,7 @@ Lines = Mapping[int, LevelsOverTime]
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure, for pools with a successful request; None if no generator was measured."""
-    names: level_panels.Styles = {name: (name, {}) for name in GENERATOR_LEVELS}
+    names: level_panels.Styles = {name: (name, "thick") for name in GENERATOR_LEVELS}
     found = level_panels.level_lines(measurements, names)
     lines = {
         number: line
@@ -63,11 +71,56 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=_title(shown),
         alt="The load generator's CPU and event-loop lag over time. On average "
         + for_every_pool(shown, lambda pool: f"{_cpu(pool)} of a core"),
-        help=HELP + level_panels.bands_help(lines),
+        help=HELP + level_panels.gaps_help(lines),
         svg=to_svg(_figure(lines, summary, allowed), "generator"),
         question="Did the load generator keep up?",
         table=_table(measurements, shown),
+        chart=_chart(lines, summary, allowed),
     )
+
+
+def _chart(lines: Lines, summary: Summary, allowed: Mapping[int, float | None]) -> Chart:
+    lines = {number: line.thinned(MOST_POINTS) for number, line in lines.items()}
+    most = [(most, f"{duration(most)} allowed") for most in {*allowed.values()} if most]
+    cpu = ChartPanel(
+        title="CPU, share of a core",
+        **_levels_in_time(lines, summary, CPU),
+        form="share",
+        top=1.08 * _highest(lines, CPU, 1.0),
+        limits=[(BUSY_CPU, _TOO_BUSY)],
+    )
+    lag = ChartPanel(
+        title="event-loop lag",
+        **_levels_in_time(lines, summary, LAG),
+        form="seconds",
+        scale="log",
+        limits=most if len(most) <= FEW else [],
+    )
+    return Chart("seconds", "mean", [cpu, lag])
+
+
+def _levels_in_time(lines: Lines, summary: Summary, level: str) -> dict[str, Any]:
+    """A line for each pool over the seconds of all, and what happened in them."""
+    longest = max(lines.values(), key=lambda line: line.measured)
+    x = sorted({second for line in lines.values() for second in line.seconds})
+    return {
+        "x": x,
+        "lines": [_chart_line(line, summary, number, level, x) for number, line in lines.items()],
+        "spans": level_charts.time_spans(longest, lines.values()),
+        "marks": level_charts.time_marks(longest),
+    }
+
+
+def _highest(lines: Lines, level: str, least: float) -> float:
+    return max(least, *(float(np.nanmax(line.levels[level])) for line in lines.values()))
+
+
+def _chart_line(
+    line: LevelsOverTime, summary: Summary, number: int, level: str, x: Sequence[int]
+) -> ChartLine:
+    known = dict(zip(line.seconds, line.levels[level].tolist(), strict=True))
+    name, values = summary.pools[number].name, [known.get(second) for second in x]
+    return ChartLine(name, values, number, chart_stroke(number), line.typical(level))
 
 
 def _cpu(pool: PoolSummary) -> str:
@@ -138,7 +191,7 @@ def _draw_cpu(axes: Axes, lines: Lines, names: Sequence[str]) -> None:
 
     ends = _draw(axes, lines, names, CPU, percent)
     axes.axhline(BUSY_CPU, color=INK, **_DOTTED)
-    axes.set_ylim(0, 1.08 * max(1.0, *(np.nanmax(line.levels[CPU]) for line in lines.values())))
+    axes.set_ylim(0, 1.08 * _highest(lines, CPU, 1.0))
     axes.set_yticks([0, 0.5, 1])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
     limit = (BUSY_CPU, _TOO_BUSY)

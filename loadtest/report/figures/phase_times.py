@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "Waiting is the time in the pool's queue. Holding is the time of the application and the "
-    "database. Resetting, the rollback at the end, is the last part of the hold. If the hold grows "
-    "with the number of connections, transactions hinder each other inside the database. "
+    "If the hold grows with the number of connections, transactions hinder each other inside the "
+    "database. Waiting is the time in the pool's queue. Holding is the time of the application and "
+    "the database. Resetting, the rollback at the end, is the last part of the hold. "
     "Connecting, reconnecting and pinging are averages over all checkouts; most need none of them."
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")

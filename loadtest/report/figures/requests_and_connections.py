@@ -8,19 +8,20 @@ from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.connections_over_time import pool_limits
 from loadtest.report.figures.toolkit import level_panels
 from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for_title
-from loadtest.report.figures.toolkit.svg import INK, to_svg
+from loadtest.report.figures.toolkit.level_charts import levels_chart
+from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "Requests that ended per second, as the load generator counts them; connections in use and "
-    "checkouts waiting, as the application's processes count them, all processes together. The "
-    "vertical scale is logarithmic above 1 and the same for all pools. The number beside a line is "
-    "its median. The dotted line is what the pools may open. If requests become fewer while "
-    "checkouts wait, the pool holds them up; if they do not wait, something else does."
+    "If requests become fewer while checkouts wait, the pool holds them up; if they do not wait, "
+    "something else does. The load generator counts the requests that ended per second. The "
+    "application's processes count connections in use and checkouts waiting, all processes "
+    "together. The vertical scale is logarithmic above 1 and the same for all pools. The number "
+    "beside a line is its mean. The dotted line is what the pools may open."
 )
 REQUEST_STYLES: level_panels.Styles = {
-    "requests": ("requests/s", {"lw": 2.2}),
-    "in_use": ("in use", {"lw": 1.6, "ls": (0, (1, 1))}),
-    "waiting": ("waiting", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
+    "requests": ("requests/s", "thick"),
+    "in_use": ("in use", "dotted"),
+    "waiting": ("waiting", "dashed"),
 }
 
 
@@ -42,6 +43,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         svg=to_svg(level_panels.draw_panels(lines, summary, REQUEST_STYLES, limits), "requests"),
         question="Do requests wait for connections?",
         table=level_panels.levels_table(lines, summary, REQUEST_STYLES),
+        chart=levels_chart(lines, summary, REQUEST_STYLES, limits),
     )
 
 

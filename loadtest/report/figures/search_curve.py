@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from loadtest.analysis.comparison.objective_check import MET_IN_WORDS
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.statistics.within_rounds import SecondsSpread, seconds_spread
-from loadtest.analysis.units import NO_VALUE, count, duration, listed, rate
+from loadtest.analysis.units import NO_VALUE, count, duration, listed, plural, rate
 from loadtest.model.field_types import Interval95
 from loadtest.model.objective import parse_objective
 from loadtest.model.search_result import Search, SizeTried
@@ -29,6 +29,7 @@ HELP = (
     "answer, the dotted line the limit of the objective. The scales of wait and size are "
     "logarithmic."
 )
+_OF_PROCESSES = " Each number of processes has a colour and a line."
 WAIT = "checkout.wait_seconds.p95"
 # A share of the axis: numbers of three digits must not touch.
 _LEAST_GAP = 0.07
@@ -37,7 +38,8 @@ _LEAST_GAP = 0.07
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     """The figure; None without a search, or if no size was measured."""
     search = summary.search
-    tried = [one for one in search.sizes if one.rounds] if search else []
+    curves = _curves(summary, search) if search else []
+    tried = [one for curve in curves for one in curve.sizes]
     if search is None or not tried:
         return None
     allowed = next(
@@ -48,17 +50,45 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         ),
         None,
     )
-    shade = _shade(summary, [one.pool for one in tried if one.size == search.size])
     return Drawing(
         name="search",
         title=_title(search),
         alt="By pool size, successful requests per second and p95 of the wait: "
         + listed([f"{_numbers(one)} with {one.pool}" for one in tried]),
-        help=HELP,
-        svg=to_svg(_figure(search, tried, allowed, _spreads(measurements), shade), "search"),
+        help=HELP + (_OF_PROCESSES if search.by_processes else ""),
+        svg=to_svg(_figure(search, curves, allowed, _spreads(measurements)), "search"),
         question="How many connections are enough?",
         table=_table(tried),
     )
+
+
+class _Curve(NamedTuple):
+    """The sizes of one search; label: its number of processes, empty if that is not compared.
+
+    shade, answer: the colours of a size and of the answer.
+    """
+
+    label: str
+    sizes: Sequence[SizeTried]
+    shade: str
+    answer: str
+
+
+def _curves(summary: Summary, search: Search) -> list[_Curve]:
+    """The measured sizes of each number of processes, each in a colour of its own."""
+    if not search.by_processes:
+        tried = [one for one in search.sizes if one.rounds]
+        answer = _shade(summary, [one.pool for one in tried if one.size == search.size])
+        return [_Curve("", tried, INK, answer)]
+    colours = [canvas.pool_colour(number) for number in range(len(search.by_processes))]
+    return [
+        _Curve(
+            plural(part.processes or 0, "process", "processes"),
+            [one for one in part.sizes if one.rounds],
+            *(colour, colour),
+        )
+        for part, colour in zip(search.by_processes, colours, strict=True)
+    ]
 
 
 def _shade(summary: Summary, answers: Sequence[str]) -> str:
@@ -69,10 +99,14 @@ def _shade(summary: Summary, answers: Sequence[str]) -> str:
 
 def _title(search: Search) -> str:
     if search.size is None:
-        return "No pool size meets the objective"
-    knee = f"{count(search.size)} connections are enough"
-    if search.outcome != "found":
-        knee = f"{count(search.size)} connections may be enough"
+        missed = search.outcome == "missed"
+        return f"No pool size {'meets the objective' if missed else 'is known to be enough'}"
+    verb = "are" if search.outcome == "found" else "may be"
+    knee = f"{count(search.size)} connections {verb} enough"
+    if search.by_processes:
+        many = plural(search.processes or 0, "process", "processes")
+        each = " each" if search.processes != 1 else ""
+        return f"{many} with {plural(search.size, 'connection')}{each} {verb} enough"
     worse = search.worse_from
     return f"{knee}; from {count(worse)} on it gets worse" if worse else knee
 
@@ -113,20 +147,13 @@ def _spreads(measurements: Measurements) -> Mapping[str, SecondsSpread]:
 
 def _figure(
     search: Search,
-    tried: Sequence[SizeTried],
+    curves: Sequence[_Curve],
     allowed: float | None,
     spreads: Mapping[str, SecondsSpread],
-    answer: str,
 ) -> Figure:
     figure, (above, below) = canvas.panels(2, 1.35, left=0.72, right=0.3, gap=0.32, above=0.12)
-    for one in tried:
-        shade = answer if one.size == search.size else INK
-        if one.pool in spreads:
-            _bar(above, one.size, spreads[one.pool].throughput, shade, width=9, alpha=0.2)
-            _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
-        _dot(above, one, one.throughput, one.throughput_ci95, shade)
-        if one.wait_p95 is not None:
-            _dot(below, one, max(one.wait_p95, canvas.SHORTEST), one.wait_p95_ci95, shade)
+    for curve in curves:
+        _draw_curve(above, below, curve, search, spreads)
     if allowed is not None:
         below.axhline(allowed, color=INK, lw=1, ls=(0, (1, 1.5)))
     canvas.log_seconds(below, "y")
@@ -141,12 +168,44 @@ def _figure(
             transform=place,
             weight="bold",
         )
+    tried = [one for curve in curves for one in curve.sizes]
+    answers = [curve.answer for curve in curves if curve.sizes and _has_answer(curve, search)]
     for axes, text in ((above, "successful requests per second"), (below, "wait p95")):
-        _size_axis(axes, search, tried, answer)
+        _size_axis(axes, search, tried, next(iter(answers), INK))
         canvas.write_text(axes, 0.0, 1.06, text, transform=axes.transAxes, va="bottom")
+    _legend(above, curves)
     above.tick_params(axis="x", labelbottom=False)
-    canvas.label_x(below, "pool_size")
+    canvas.label_x(below, "pool_size of each process" if search.by_processes else "pool_size")
     return figure
+
+
+def _has_answer(curve: _Curve, search: Search) -> bool:
+    """Whether the answer of a search is one of the sizes of a curve."""
+    names = [one.pool for one in search.sizes if one.size == search.size]
+    return any(one.pool in names for one in curve.sizes)
+
+
+def _draw_curve(
+    above: Axes, below: Axes, curve: _Curve, search: Search, spreads: Mapping[str, SecondsSpread]
+) -> None:
+    for one in curve.sizes:
+        shade = curve.answer if one.size == search.size else curve.shade
+        if one.pool in spreads:
+            _bar(above, one.size, spreads[one.pool].throughput, shade, width=9, alpha=0.2)
+            _bar(below, one.size, spreads[one.pool].wait_p95, shade, width=9, alpha=0.2)
+        _dot(above, one, one.throughput, one.throughput_ci95, shade)
+        if one.wait_p95 is not None:
+            _dot(below, one, max(one.wait_p95, canvas.SHORTEST), one.wait_p95_ci95, shade)
+
+
+def _legend(axes: Axes, curves: Sequence[_Curve]) -> None:
+    """The colour of each number of processes, and a line through its sizes."""
+    named = [curve for curve in curves if curve.label and curve.sizes]
+    for curve in named:
+        known = sorted((one.size, one.throughput or 0.0) for one in curve.sizes)
+        axes.plot(*zip(*known, strict=True), color=curve.shade, lw=1, label=curve.label)
+    if named:
+        axes.legend(loc="lower right", frameon=False, ncols=len(named), borderaxespad=0)
 
 
 def _dot(

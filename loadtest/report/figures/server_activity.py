@@ -8,18 +8,20 @@ from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.connections_over_time import server_limit
 from loadtest.report.figures.toolkit import level_panels
 from loadtest.report.figures.toolkit.drawing import Drawing, for_every_pool, for_title
-from loadtest.report.figures.toolkit.svg import INK, to_svg
+from loadtest.report.figures.toolkit.level_charts import levels_chart
+from loadtest.report.figures.toolkit.svg import to_svg
 
 HELP = (
-    "Read once per second on a connection outside the pools, which counts, too. A connection that "
-    "waits for a row lock counts as running. If few of many connections run a query, the "
-    "application holds them, not the database. CPUs busy is the CPU use of the server's process."
+    "If few of many connections run a query, the application holds them, not the database. The "
+    "status is read once per second on a connection outside the pools, which counts, too. A "
+    "connection that waits for a row lock counts as running. CPUs busy is the CPU use of the "
+    "server's process."
 )
 ACTIVITY_STYLES: level_panels.Styles = {
-    "threads_connected": ("connected", {"lw": 1.2, "alpha": 0.55}),
-    "threads_running": ("running", {"lw": 2.2}),
-    "row_lock_waiters": ("row-lock waits", {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK}),
-    "server_cpu": ("CPUs busy", {"lw": 1.8, "ls": (0, (1, 1))}),
+    "threads_connected": ("connected", "thin"),
+    "threads_running": ("running", "thick"),
+    "row_lock_waiters": ("row-lock waits", "dashed"),
+    "server_cpu": ("CPUs busy", "dotted"),
 }
 
 
@@ -41,6 +43,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         svg=to_svg(level_panels.draw_panels(lines, summary, ACTIVITY_STYLES, limits), "server"),
         question="What does the server see?",
         table=level_panels.levels_table(lines, summary, ACTIVITY_STYLES),
+        chart=levels_chart(lines, summary, ACTIVITY_STYLES, limits),
     )
 
 

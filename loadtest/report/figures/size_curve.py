@@ -29,9 +29,12 @@ OF_ROUNDS = (
     "Small dots are single rounds, large dots all rounds together, vertical bars the 95 % interval "
     "over the rounds. "
 )
-HELP = (
+_RIGHT_IS_MORE = (
     "Pools further to the right may open more connections (pool_size + max_overflow, of all "
-    "processes together). The scales of connections and of the wait are logarithmic. Pools without "
+    "processes together). "
+)
+HELP = (
+    "The scales of connections and of the wait are logarithmic. Pools without "
     "a limit are on the far right. Hollow dots are not valid."
 )
 _LEAST_GAP = 0.09
@@ -54,7 +57,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=_title(pools),
         alt="Successful requests per second and p95 of the wait by the most connections that a "
         "pool may open: " + for_every_pool(pools, _numbers),
-        help=OF_ROUNDS * any(pool.shown_ci95 for pool in pools) + HELP,
+        help=_RIGHT_IS_MORE + OF_ROUNDS * any(pool.shown_ci95 for pool in pools) + HELP,
         svg=to_svg(_figure(measurements, shown, waits), "sizes"),
         question="Does a bigger pool help?",
         table=_table(shown, waits),
@@ -74,8 +77,13 @@ def _numbers(pool: PoolSummary) -> str:
 
 
 def _title(pools: Sequence[PoolSummary]) -> str:
-    """The throughput of the pools; bigger is better only if the intervals do not overlap."""
+    """The throughput of the pools; bigger is better only if the intervals do not overlap.
+
+    Pools of several user models, servers or applications differ in more than their size.
+    """
     said = throughput.throughput_title(pools)
+    if len({(pool.model, pool.server_name, pool.application_name) for pool in pools}) > 1:
+        return said
     ranked = sorted((pool for pool in pools if pool.valid), key=_most)
     if len(ranked) < 2:
         return said

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = (
-    "The median wait (hollow dot) and the longest wait of any user (filled dot), on a logarithmic "
-    "scale. Waits that had not ended are included. On the right are users who never got a "
+    "The hollow dot is the median wait, the filled dot the longest wait of any user. The scale is "
+    "logarithmic. Waits that had not ended are included. On the right are users who never got a "
     "connection, and Jain's index: 1 if all users got equally many connections, 0.1 if a tenth of "
     "them got all. Both describe the round that shared worst; an open loop has neither. With few "
     "checkouts per user, chance alone keeps the index below 1."

@@ -18,6 +18,7 @@ from loadtest.analysis.statistics.censoring import (
 from loadtest.analysis.units import NO_VALUE, at_least, duration, marked_duration
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.chart import Chart, ChartLine, ChartPanel, chart_stroke
 from loadtest.report.figures.toolkit.drawing import (
     Drawing,
     Table,
@@ -39,6 +40,7 @@ HELP = (
 FAINT = " Faint lines are not valid."
 PERCENTILE_TICKS = {0.30103: "p50", 1.0: "p90", 2.0: "p99", 3.0: "p99.9", 4.0: "p99.99"}
 FARTHEST = 4.0
+_POINTS = 241
 
 Curve = tuple[CurveSeconds, CurveShares]
 
@@ -64,6 +66,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         svg=to_svg(_figure(curves, summary), "waits"),
         question="How long do checkouts wait?",
         table=_table(shown, curves),
+        chart=_chart(curves, summary),
     )
 
 
@@ -102,6 +105,25 @@ def _figure(curves: Mapping[int, Curve], summary: Summary) -> Figure:
     styles = [{"lw": 2.5, **_look(number, summary)} for number in curves]
     canvas.label_ends(axes, ends, styles)
     return figure
+
+
+def _chart(curves: Mapping[int, Curve], summary: Summary) -> Chart:
+    far = max(_farthest(share) for _, share in curves.values())
+    x = [round(place, 3) for place in np.linspace(0, far, _POINTS).tolist()]
+    shares = [1 - 10**-place for place in x]
+    lines = [
+        ChartLine(
+            label=summary.pools[number].name,
+            values=[time_at_share(seconds, share, one) for one in shares],
+            pool=number,
+            stroke=chart_stroke(number),
+            rest=summary.pools[number].checkout.wait_seconds.p95,
+            faint=not summary.pools[number].valid,
+        )
+        for number, (seconds, share) in curves.items()
+    ]
+    panel = ChartPanel("wait", x, lines, form="seconds", scale="log")
+    return Chart("percentile", "p95", [panel])
 
 
 def _look(number: int, summary: Summary) -> dict[str, Any]:

@@ -13,9 +13,10 @@ from loadtest.analysis.units import NO_VALUE, count, plural
 from loadtest.analysis.units import level as as_level
 from loadtest.model.recording_summary import RecordedPoolSummary
 from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.chart import MOST_POINTS, Chart, ChartLine, ChartPanel
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
 from loadtest.report.figures.toolkit.svg import INK, POOL_COLOURS, to_svg
-from loadtest.report.recorded.time_axis import draw_time_axis
+from loadtest.report.recorded.time_axis import chart_spans, draw_time_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,6 +67,7 @@ def draw_connections(pool: RecordedPool, summary: RecordedPoolSummary, name: str
         svg=to_svg(_figure(_steps(pool, _MOST_STEPS), summary), name),
         question="Was the pool full?",
         table=_table(_steps(pool, _MOST_ROWS)),
+        chart=_chart(_steps(pool, MOST_POINTS), summary),
     )
 
 
@@ -112,6 +114,29 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
             styles.append(_STYLES[name])
     canvas.label_ends(axes, labels, styles)
     return figure
+
+
+def _chart(steps: _Steps, summary: RecordedPoolSummary) -> Chart:
+    def mean(level: Levels) -> float:
+        return float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
+
+    lines = [
+        ChartLine("waiting", steps.waiting, stroke="dashed", rest=mean(steps.waiting)),
+        ChartLine(
+            *("in use", steps.in_use, 0),
+            rest=mean(steps.in_use),
+            low=steps.in_use,
+            high=steps.most,
+        ),
+        ChartLine("idle", steps.idle, 0, stroke="thin", rest=mean(steps.idle)),
+    ]
+    highest = max(1.0, steps.most.max(), steps.waiting.max(), steps.idle.max())
+    limit = float(steps.limit.max())
+    if limit <= _NEAR * highest:
+        last = float(steps.limit[-1])
+        lines.append(ChartLine("allowed", steps.limit, stroke="dotted", rest=last))
+    panel = ChartPanel("connections", steps.edges[:-1].tolist(), lines, spans=chart_spans(summary))
+    return Chart("clock", "mean", [panel])
 
 
 def _whole_numbers(axes: Axes) -> None:

@@ -15,9 +15,16 @@ from loadtest.model.distribution import Distribution
 from loadtest.model.interval import SECOND
 from loadtest.model.recording_summary import RecordedPoolSummary, TimeSpan
 from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.chart import (
+    MOST_POINTS,
+    Chart,
+    ChartLine,
+    ChartPanel,
+    Stroke,
+)
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
 from loadtest.report.figures.toolkit.svg import FAULT, POOL_COLOURS, to_svg
-from loadtest.report.recorded.time_axis import draw_time_axis
+from loadtest.report.recorded.time_axis import chart_spans, draw_time_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,6 +77,7 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
         svg=to_svg(_figure(steps, summary), name),
         question="How long did checkouts wait?",
         table=_table(_steps(pool, _MOST_ROWS)),
+        chart=_chart([step for step in _steps(pool, MOST_POINTS) if step.waits], summary),
     )
 
 
@@ -110,6 +118,28 @@ def _figure(steps: list[WaitStep], summary: RecordedPoolSummary) -> Figure:
     for panel in panels:
         draw_time_axis(panel, summary, labelled=panel is panels[-1])
     return figure
+
+
+def _chart(steps: Sequence[WaitStep], summary: RecordedPoolSummary) -> Chart:
+    """The waits, and the timeouts if there were any; lines end where no process recorded."""
+    shown: list[tuple[float, WaitStep | None]] = []
+    for part in without_gaps(steps, summary.gaps):
+        shown += [((step.begin + step.end) / 2, step) for step in part]
+        shown.append((float(part[-1].end), None))
+    x, spans = [place for place, _ in shown[:-1]], chart_spans(summary)
+
+    def line(name: str, rest: float | None, stroke: Stroke) -> ChartLine:
+        values = [getattr(step, name) if step else None for _, step in shown[:-1]]
+        return ChartLine(name, values, 0, stroke, rest)
+
+    waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
+    strokes: dict[str, Stroke] = {"max": "thin", "p95": "thick", "p50": "dotted"}
+    lines = [line(name, getattr(waits, name), stroke) for name, stroke in strokes.items()]
+    panels = [ChartPanel("wait", x, lines, form="seconds", scale="log", spans=spans)]
+    if any(step.timeouts for step in steps):
+        ended = line("timeouts", timeouts, "thick")
+        panels.append(ChartPanel("timeouts", x, [ended], spans=spans))
+    return Chart("clock", "whole time", panels)
 
 
 def without_gaps(steps: Sequence[WaitStep], gaps: Sequence[TimeSpan]) -> list[list[WaitStep]]:

@@ -1,4 +1,4 @@
-"""The report of a recording as one self-contained page that fetches and runs nothing."""
+"""The report of a recording as one self-contained page that fetches nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 from loadtest.report.figures.toolkit.drawing import Drawing
-from loadtest.report.html import page_template
+from loadtest.report.page_template import whole_page
 from loadtest.report.recorded import recording_rows as rows
 
 Drawings = Mapping[str, Sequence[Drawing]]
@@ -17,7 +17,8 @@ Drawings = Mapping[str, Sequence[Drawing]]
 def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
     """The page; names and texts from files are escaped, only the figures are taken as markup."""
     headline, *rest = summary.verdict.splitlines()
-    return page_template("recorded/recording.html.j2").render(
+    return whole_page(
+        "recorded/recording.html.j2",
         title=summary.application,
         subtitle=rows.circumstances(summary),
         summary=summary,

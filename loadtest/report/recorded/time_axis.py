@@ -47,6 +47,13 @@ def draw_time_axis(axes: Axes, pool: RecordedPoolSummary, *, labelled: bool) -> 
         canvas.label_x(axes, "time (UTC)", loc="left")
 
 
+def chart_spans(pool: RecordedPoolSummary) -> list[tuple[float, float, str]]:
+    """Full times and gaps, to be shaded in a chart."""
+    pixel = (pool.end - pool.begin) / MOST_SPANS
+    full = [(*span, "full") for span in joined_spans(pool.full, pixel)]
+    return [*full, *((*span, "aside") for span in joined_spans(pool.gaps, pixel))]
+
+
 def joined_spans(spans: Sequence[TimeSpan], gap: float) -> list[tuple[float, float]]:
     """Begin and end of some times in order; those with shorter gaps (s) are one."""
     found: list[tuple[float, float]] = []

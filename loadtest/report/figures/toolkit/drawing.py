@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from loadtest.analysis.units import listed
 from loadtest.model.summary import PoolSummary
+from loadtest.report.figures.toolkit.chart import Chart
 
 FEW = 4
 
@@ -25,6 +26,7 @@ class Drawing:
     """A figure for a page: a file name without ending, what it shows, and how to read it.
 
     question: the question that it answers. table: None if the page has one beside the figure.
+    chart: the same to be explored, where the page runs its script.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Drawing:
     svg: str
     question: str = ""
     table: Table | None = None
+    chart: Chart | None = None
 
 
 Say = Callable[[PoolSummary], str]

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from loadtest.analysis.columns import Levels
 from loadtest.analysis.levels_over_time import LevelsOverTime, levels_over_time
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import NO_VALUE, count
 from loadtest.analysis.units import level as as_level
 from loadtest.model.summary import Summary
 from loadtest.report.figures.toolkit import canvas
+from loadtest.report.figures.toolkit.chart import Stroke
 from loadtest.report.figures.toolkit.drawing import Table
 from loadtest.report.figures.toolkit.svg import FAULT, INK
 
@@ -21,13 +23,20 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Styles = Mapping[str, tuple[str, dict[str, Any]]]
-"""The levels to draw: the label and the line style of each."""
+Styles = Mapping[str, tuple[str, Stroke]]
+"""The levels to draw: the label and the stroke of each."""
 Limits = Sequence[tuple[int, str]]
 """Limits of a level, with their labels."""
 
 _GAPS = " Where a line has a gap, there is no data."
-_BANDS = " The shaded area around a line is the range of the rounds."
+_BANDS = " The shaded area around the thick line is the range of the rounds."
+# How a figure draws each stroke; a dashed line has the colour of text.
+_STROKES: Mapping[Stroke, dict[str, Any]] = {
+    "thick": {"lw": 2.2},
+    "thin": {"lw": 1.2, "alpha": 0.55},
+    "dashed": {"lw": 1.4, "ls": (0, (4, 1.5)), "color": INK},
+    "dotted": {"lw": 1.8, "ls": (0, (1, 1))},
+}
 # These are mostly zero, and a line at zero would hide the others.
 QUIET_AT_ZERO = ("idle", "overflow", "row_lock_waiters")
 # Limits of what the width of the figure can show, and of the rows of a table.
@@ -53,9 +62,7 @@ def draw_panels(
     """The figure. limits: of each pool, drawn as dotted lines where they are near."""
     lines = {number: line.thinned(MOST_STEPS) for number, line in lines.items()}
     figure, rows = canvas.panels(len(lines), 1.2, left=0.5, right=1.6, gap=0.3)
-    highest = max(1.0, *(np.nanmax(x) for line in lines.values() for x in line.levels.values()))
-    near = {n: [(v, name) for v, name in limits[n] if v <= NEAR * highest] for n in lines}
-    top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
+    top, near = heights(lines, limits)
     top *= _room_for_names(lines)
     for axes, (number, line) in zip(rows, lines.items(), strict=True):
         _scale(axes, top)
@@ -67,6 +74,23 @@ def draw_panels(
         axes.tick_params(axis="x", labelbottom=False)
     label_seconds(rows[-1], lines.values())
     return figure
+
+
+def heights(
+    lines: Mapping[int, LevelsOverTime], limits: Mapping[int, Limits]
+) -> tuple[float, dict[int, Limits]]:
+    """The top of the scale, the same for all pools, and the limits of each that are near."""
+    highest = max(1.0, *(np.nanmax(x) for line in lines.values() for x in line.levels.values()))
+    near: dict[int, Limits] = {
+        number: [(v, name) for v, name in limits[number] if v <= NEAR * highest] for number in lines
+    }
+    top = max(1.6 * highest, *(1.25 * v for found in near.values() for v, _ in found), 0)
+    return float(top), near
+
+
+def is_quiet(name: str, level: Levels) -> bool:
+    """Whether a level is not drawn, because it is zero all the time."""
+    return name in QUIET_AT_ZERO and not np.nan_to_num(level).any()
 
 
 def levels_table(lines: Mapping[int, LevelsOverTime], summary: Summary, styles: Styles) -> Table:
@@ -99,13 +123,18 @@ def _known(level: float) -> str:
 
 def bands_help(lines: Mapping[int, LevelsOverTime]) -> str:
     """How to read the shaded areas and the gaps of lines, if there are any."""
+    return (_BANDS if _several(lines.values()) else "") + gaps_help(lines)
+
+
+def gaps_help(lines: Mapping[int, LevelsOverTime]) -> str:
+    """What gaps of lines are, if there are any."""
     gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
-    return (_BANDS if _several(lines.values()) else "") + (_GAPS if gaps else "")
+    return _GAPS if gaps else ""
 
 
 def label_seconds(axes: Axes, lines: Collection[LevelsOverTime]) -> None:
     """Label the time axis."""
-    of = " (median of the rounds)" if _several(lines) else ""
+    of = " (mean of the rounds)" if _several(lines) else ""
     canvas.label_x(axes, f"seconds since measuring began{of}", loc="left")
 
 
@@ -180,27 +209,34 @@ def _draw_levels(
     for value, _ in limits:
         axes.axhline(value, **_LIMIT_STYLE)
     for name, level in line.levels.items():
-        label, style = known[name]
-        if name in QUIET_AT_ZERO and not np.nan_to_num(level).any():
+        label, stroke = known[name]
+        if is_quiet(name, level):
             continue
-        styles.append({"color": shade, **style})
-        draw_level(axes, line, name, styles[-1])
+        styles.append({"color": shade, **_STROKES[stroke]})
+        draw_level(axes, line, name, styles[-1], band=stroke == "thick")
         typical = line.typical(name)
         ends.append((typical, f"{as_level(typical)} {label}"))
     canvas.label_ends(axes, ends, styles)
 
 
 def draw_level(
-    axes: Axes, line: LevelsOverTime, name: str, style: Mapping[str, Any], least: float = 0.0
+    axes: Axes,
+    line: LevelsOverTime,
+    name: str,
+    style: Mapping[str, Any],
+    least: float = 0.0,
+    *,
+    band: bool = False,
 ) -> None:
-    """Draw a level as steps, in front of the band of all rounds.
+    """Draw a level as steps.
 
-    least: the smallest value drawn, if the scale has no zero.
+    least: the smallest value drawn, if the scale has no zero. band: whether the range of all rounds
+    is behind it; ranges of several lines would hide each other.
     """
     low, level, high = (
         np.maximum(values[name], least) for values in (line.lowest, line.levels, line.highest)
     )
-    if (high > low).any():
-        band: dict[str, Any] = {"step": "post", "color": style["color"], "alpha": 0.15, "lw": 0}
-        axes.fill_between(line.edges, [*low, low[-1]], [*high, high[-1]], **band)
+    if band and (high > low).any():
+        area: dict[str, Any] = {"step": "post", "color": style["color"], "alpha": 0.15, "lw": 0}
+        axes.fill_between(line.edges, [*low, low[-1]], [*high, high[-1]], **area)
     axes.stairs(level, line.edges, baseline=None, **style)

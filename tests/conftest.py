@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 import gevent
@@ -28,7 +28,11 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
-from tests.undisturbed import undisturbed
+from tests.undisturbed import undisturbed, without_figures
+from tests.warm_children import warm_children
+
+if TYPE_CHECKING:
+    from tests.recording.private_postgresql import PrivatePostgresql
 
 ROOT = Path(__file__).resolve().parent.parent
 # pytest-xdist waits here for a thread of its own, which gevent's event loop does not know: without
@@ -106,6 +110,19 @@ def admin(url: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator["PrivatePostgresql"]:
+    """A private PostgreSQL."""
+    from tests.recording.private_postgresql import PrivatePostgresql, postgresql_folder
+
+    programs = postgresql_folder()
+    if programs is None:
+        missing("PostgreSQL")
+    server = PrivatePostgresql(programs)
+    yield server
+    server.close()
+
+
 def engine_beside(url: URL) -> Engine:
     """An engine that keeps no connection."""
     return create_engine(url, poolclass=NullPool, connect_args={"ssl_disabled": True})
@@ -154,7 +171,8 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
     """Runs the `loadtest` command in the test's own process, without the environment's database.
 
     A process of its own would import everything again. What it starts are processes, as always.
-    repeats: whether it repeats disturbed runs, for a test that needs a decision.
+    repeats: whether it repeats disturbed runs, for a test that needs a decision. figures: whether
+    its reports have figures.
     """
 
     def run(
@@ -162,16 +180,27 @@ def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.Comp
         env: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         repeats: bool = False,
+        figures: bool = False,
     ) -> subprocess.CompletedProcess[str]:
         capfd.readouterr()
         command = ["loadtest", *map(str, arguments)]
         environment = without_database() if env is None else env
-        with contextlib.nullcontext() if repeats else undisturbed():
+        with (
+            contextlib.nullcontext() if repeats else undisturbed(),
+            contextlib.nullcontext() if figures else without_figures(),
+        ):
             code = exit_code_here(command, environment, cwd or Path.cwd())
         said = capfd.readouterr()
         return subprocess.CompletedProcess(command, code, said.out, said.err)
 
     return run
+
+
+@pytest.fixture
+def warm() -> Iterator[None]:
+    """Checks and trials of scenarios in forks of a process that has imported everything."""
+    with warm_children():
+        yield
 
 
 @pytest.fixture
@@ -207,6 +236,7 @@ def values_of(request: pytest.FixtureRequest, parameter: str) -> list[Any]:
 def exit_code_here(command: list[str], environment: Mapping[str, str], folder: Path) -> int:
     """The exit code of a `loadtest` command that runs in this process."""
     with (
+        warm_children(),
         mock.patch.dict(os.environ, environment, clear=True),
         mock.patch.object(sys, "argv", command),
         contextlib.chdir(folder),

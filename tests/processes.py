@@ -22,7 +22,7 @@ from loadtest.database import supervisor
 from loadtest.model.interval import Interval
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, exit_code_here, without_database
-from tests.undisturbed import undisturbed
+from tests.undisturbed import undisturbed, without_figures
 
 # How long to wait for something before the test is given up: no measure of anything.
 PATIENCE_SECONDS = 90
@@ -127,7 +127,7 @@ def ended_here(
     """
     mark = uuid.uuid4().hex
     environment = {"PYTHONPATH": str(ROOT), **without_database(), **(env or {}), MARK: mark}
-    with _output_in(log), undisturbed():
+    with _output_in(log), undisturbed(), without_figures():
         code = exit_code_here(["loadtest", *map(str, words)], environment, cwd)
     until(lambda: not _marked(mark), "everything to end", context=lambda: f"{_marked(mark)}")
     return Ended(code, _text(log))

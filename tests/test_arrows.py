@@ -68,6 +68,11 @@ def test_a_command_never_imports_locust() -> None:
     assert HOUSE.reaching(commands, {"locust", "gevent", *HOUSE.of_part("load")}) == {}
 
 
+def test_the_processes_that_ask_a_scenario_import_no_analysis() -> None:
+    asking = ["loadtest.experiment.scenario_check", "loadtest.experiment.trial.trial_process"]
+    assert HOUSE.reaching(asking, {"scipy", *HOUSE.of_part(*READING)}) == {}
+
+
 def test_what_applications_import_is_light() -> None:
     assert HOUSE.reaching([*LIGHT, *HOUSE.of_part("pool", "recording")], HEAVY) == {}
 

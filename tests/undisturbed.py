@@ -1,7 +1,7 @@
 """The command on a machine where no other program disturbs a run: python -m tests.undisturbed.
 
 A disturbed run waits until the machine is quiet, for up to half a minute, and is repeated. While
-tests run beside each other it never is quiet.
+tests run beside each other it never is quiet. Its reports have no figures.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from unittest import mock
 from loadtest.__main__ import main
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.experiment import disturbed_runs
+from loadtest.report import render
 
 
 @contextmanager
@@ -25,6 +26,13 @@ def undisturbed() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def without_figures() -> Iterator[None]:
+    """A while in which reports have no figures, which take longer than all else in a report."""
+    with mock.patch.object(render, "draw_figures", return_value=[]):
+        yield
+
+
 if __name__ == "__main__":
-    with undisturbed():
+    with undisturbed(), without_figures():
         main()

@@ -158,12 +158,13 @@ def _server(pool: PoolRuns) -> ServerActivity:
     locked = pool.server_rate("row_lock_time")
     counters: Counter[str] = sum((r.server.counters for r in pool.rounds), Counter())
     failed = ("aborted_connects", "refused_connects")
+    unread = not any(round_.server.length for round_ in pool.rounds)
     return ServerActivity(
         cpu=bottleneck.server_cpu(pool),
         running=pool.server_level("threads_running"),
         connected=pool.server_level("threads_connected"),
         row_lock_waiters=None if locked is None else locked / SECOND,
-        **{name: None if name in pool.lacks else counters[name] for name in failed},
+        **{n: None if unread or n in pool.lacks else counters[n] for n in failed},
     )
 
 

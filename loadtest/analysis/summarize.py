@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from loadtest.analysis.comparison.comparer import Comparer, ComparisonRule, RoundSummaries
+from loadtest.analysis.comparison.larger_pools import corrected_advice
 from loadtest.analysis.comparison.objective_check import check_objective
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.comparison.variants import variants, verdicts
@@ -41,6 +42,9 @@ def summarize(measurements: Measurements) -> Summary:
     parts = variants(measurements)
     compare = Comparer(rounds, rule)
     comparisons = [c for part in parts for c in _comparisons(part.measurements, valid, compare)]
+    for part in parts:
+        names = [pool.name for pool in part.measurements.pools]
+        pools = tuple(corrected_advice(pools, names, compare))
     if never_used_up([pool for pool in pools if pool.valid]):
         # More rounds would not decide.
         comparisons = [c.model_copy(update={"further_rounds": None}) for c in comparisons]

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from loadtest.cli.recording_options import ApplicationName
+from loadtest.cli.recording_options import ApplicationName, only_for_recordings
 from loadtest.model.errors import UsageError
+from loadtest.runfile.folders import holds_recording, run_files
 
 if TYPE_CHECKING:
     from loadtest.analysis.fleet.capacity import ServerLimits
@@ -20,7 +21,11 @@ MISSED = 3
 
 _From = Annotated[
     Path | None,
-    typer.Option("--from", help="Take processes, replicas (hosts) and pools from this recording."),
+    typer.Option(
+        "--from",
+        help="Take processes, replicas (hosts) and pools from this recording, or from this result "
+        "of --app.",
+    ),
 ]
 _Processes = Annotated[
     int | None,
@@ -119,8 +124,10 @@ def capacity(
     from loadtest.report import capacity_table as told
     from loadtest.report.console import standard_output
 
-    recorded = _recorded(recording, application) if recording else None
-    pools = [_multipliable(text).arguments() for text in pool]
+    given = [_multipliable(text) for text in pool]
+    names = [one.name for one in given]
+    recorded = _recorded(recording, application, names) if recording else None
+    pools = [one.arguments() for one in given]
     first, *further = pools or (recorded.pools if recorded else [PoolConfig().arguments()])
     fleet = Fleet(
         processes=processes or (recorded.processes if recorded else 1),
@@ -147,11 +154,17 @@ def capacity(
     raise typer.Exit(0 if found.fits else MISSED)
 
 
-def _recorded(path: Path, application: str) -> RecordedFleet:
+def _recorded(path: Path, application: str, pools: list[str]) -> RecordedFleet:
+    """The fleet of a recording, or of a result that drove an application; pools: those given."""
+    from loadtest.analysis.driven.driven_fleet import driven_fleet
     from loadtest.analysis.fleet.recorded_fleet import recorded_fleet
     from loadtest.analysis.recordings.read_recording import read_recording
+    from loadtest.report.render import read_measurements
 
-    return recorded_fleet(read_recording([path], application=application))
+    if holds_recording([path]) or not any(run_files([path])):
+        return recorded_fleet(read_recording([path], application=application).pools)
+    only_for_recordings(application=application)
+    return driven_fleet(read_measurements([path]), pools)
 
 
 def _multipliable(text: str) -> PoolConfig:

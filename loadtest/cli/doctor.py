@@ -48,7 +48,8 @@ def doctor(
     """Check this machine, the driver and the database before a run; changes nothing.
 
     With --session or --engine, it checks the driver and the database of your application, and its
-    pool, in which --pool changes the settings that it names.
+    pool, in which --pool changes the settings that it names. An application behind HTTP is looked
+    at by loadtest run --app ... --try.
 
     Every run makes the same checks. Exits with 2 if a run would be refused.
 

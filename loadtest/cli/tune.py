@@ -84,6 +84,7 @@ def tune(
     driven.refuse_several("a search has")
     asked = {"rounds": 1, "objective": objective, "margin": margin, "server": server}
     asked |= driven.settings()
+    driven.refuse_several("a search drives")
     plan = experiment_of(scenario, ["5+10"], application, load, told, **asked)
     _refuse_what_no_search_has(load, plan)
 

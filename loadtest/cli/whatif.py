@@ -107,6 +107,8 @@ def whatif(
 ) -> None:
     """Predict other pool settings from a measured result or a recording, by simulation.
 
+    Of a result that compares several applications, --application chooses one.
+
     Examples: [bold]loadtest whatif reports/example --pool-size 5..100[/]
 
     [bold]loadtest whatif reports/latest --pool-size 8,12,16 --max-overflow 0 --validate[/]
@@ -126,8 +128,9 @@ def whatif(
         _from_recording(result, asked, folder, as_json=as_json)
         return
     find_runs([result])  # a missing result is refused before the slow imports
-    only_for_recordings(recorded=recorded, **vars(part))
+    only_for_recordings(recorded=recorded, **{**vars(part), "application": ""})
 
+    from loadtest.analysis.comparison.variants import of_application
     from loadtest.analysis.prediction.observed_workload import observe
     from loadtest.analysis.prediction.settings_grid import other_pools, settings_grid
     from loadtest.analysis.prediction.whatif import predict
@@ -135,7 +138,7 @@ def whatif(
     from loadtest.report.prediction_page import write_prediction
     from loadtest.report.render import read_measurements
 
-    measurements = read_measurements([result])
+    measurements = of_application(read_measurements([result]), part.application)
     at = _database(measurements, database.database_url) if validate else ""
     observed = observe(measurements)
     prediction = predict(

@@ -10,6 +10,7 @@ from typing import Any
 
 from loadtest.load import locust_internals as internals
 from loadtest.load.engine_under_test import BEYOND_ANNOUNCED_KIND, EngineUnderTest
+from loadtest.load.machine_processors import machine_cpu
 from loadtest.load.run import RunUnderWay
 from loadtest.load.users.arrivals import schedule
 from loadtest.load.users.arriving_users import ArrivingUsers, notice_new_users
@@ -53,6 +54,7 @@ class DrivingUsers:
         recorder, hook = Recorder(self._process), self._environment.events.request
         # Not `users`, which are those of a pool.
         recorder.levels["load_users"] = lambda: self._runner.user_count
+        recorder.rising["machine_cpu"] = machine_cpu
         start = self._follow_arrivals(run, options, recorder, beside)
         self._log = log = RequestLog(recorder)
         if self._arriving:

@@ -103,6 +103,11 @@ class ServerActivity(Value):
     aborted_connects: int | None
     refused_connects: int | None
 
+    @property
+    def known(self) -> bool:
+        """Whether the server's status was read."""
+        return any(value is not None for value in self.model_dump().values())
+
 
 class Generator(Value):
     """The load of the generator itself: CPU as a share of one core, and event-loop lag."""
@@ -128,7 +133,9 @@ class ObjectiveResult(Value):
 class Finding(Value):
     """Something that you should know about a pool: a code, a severity, a message and its numbers.
 
-    error_kind: the kind of error that it concerns, if any; the evidence has it, too.
+    error_kind: the kind of error that it concerns, if any; the evidence has it, too. enlarge: the
+    part of the message that advises a larger pool, if any; otherwise: what it advises if a larger
+    pool did not help.
     """
 
     code: str
@@ -136,6 +143,8 @@ class Finding(Value):
     message: str
     evidence: dict[str, Any] = Field(default_factory=dict)
     error_kind: str | None = Field(default=None, exclude=True)
+    enlarge: str = Field(default="", exclude=True)
+    otherwise: str = Field(default="", exclude=True)
 
 
 class StageResult(Value):

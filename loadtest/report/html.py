@@ -178,9 +178,9 @@ def _facts(summary: Summary) -> Iterator[tuple[str, str]]:
     """The environment, a line each."""
     environment, experiment = summary.environment, summary.experiment
     server, host = environment["server"], environment["host"]
-    if server:
+    if server.get("version"):
         private = ", private to the run" if server.get("private") else ""
-        yield "server", f"{server.get('version', 'unknown')}{private}"
+        yield "server", f"{server['version']}{private}"
         variables = sorted(server.get("variables", {}).items())
         told = [(name, value) for name, value in variables if not name.startswith("version")]
         yield from ((name, _with_unit(name, value)) for name, value in told)

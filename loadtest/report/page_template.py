@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import unescape
 from itertools import count
 from pathlib import Path
@@ -60,6 +61,7 @@ def _unique(place: str, known: set[str]) -> str:
     return free
 
 
+@cache
 def page_template(name: str) -> Template:
     """A page's template, with the style and the colours that all pages have."""
     environment = Environment(

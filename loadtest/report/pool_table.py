@@ -57,6 +57,7 @@ def _allowed(pool: PoolSummary) -> str:
 _THROUGHPUT = "successful requests per second"
 _OPEN_LOOP = "Open loop"
 _PROCESSES = "Processes, each with such a pool"
+_DATABASE = "Database"
 _LINES: Mapping[str, Mapping[str, CellText]] = {
     "Requests": {
         _THROUGHPUT: lambda pool: rate(pool.throughput.per_second),
@@ -88,7 +89,7 @@ _LINES: Mapping[str, Mapping[str, CellText]] = {
         "peak overflow": lambda pool: count(pool.connections.overflow_peak),
         "opened while measuring": lambda pool: count(pool.connections.opened),
     },
-    "Database": {
+    _DATABASE: {
         "queries running, mean": lambda pool: _level(pool.server.running),
         "waiting for row locks, mean": lambda pool: _level(pool.server.row_lock_waiters),
         "server CPU (of the machine)": lambda pool: percent(pool.server.cpu),
@@ -107,6 +108,7 @@ def line_groups(summary: Summary) -> list[LineGroup]:
     shown = {
         _OPEN_LOOP: any(pool.arrivals for pool in summary.pools),
         _PROCESSES: any(pool.processes > 1 for pool in summary.pools),
+        _DATABASE: any(pool.server.known for pool in summary.pools),
     }
     measured = [
         LineGroup(heading, tuple(_line(summary, label, cell) for label, cell in lines.items()))

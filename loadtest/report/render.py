@@ -96,6 +96,7 @@ def _experiment(paths: Sequence[Path], problems: list[str]) -> Mapping[str, Any]
 def write_figures(folder: Path, drawings: Sequence[Drawing]) -> None:
     """Write figures as SVG files; earlier ones of other names are removed."""
     folder.mkdir(exist_ok=True)
+    drawings = [drawing for drawing in drawings if drawing.svg]
     names = {f"{drawing.name}.svg" for drawing in drawings}
     for old in folder.glob("*.svg"):
         if old.name not in names:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from loadtest.analysis.comparison.result_diff import compare_results, unmatched_pools
+from loadtest.analysis.comparison.variants import of_application
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.summarize import summarize, summarize_runs
@@ -101,6 +102,19 @@ def test_results_are_compared_application_by_application(tmp_path: Path) -> None
     ]
 
 
+def test_a_prediction_is_for_one_application(tmp_path: Path) -> None:
+    both = gather(in_applications(tmp_path / "both", threads=SMALL, loop=LARGE))
+    chosen = of_application(both, "loop")
+    assert [pool.name for pool in chosen.pools] == ["5+10.loop", "20+0.loop"]
+    assert chosen.baseline == "5+10.loop"
+    with pytest.raises(UsageError, match="the applications threads and loop; choose one: --app"):
+        of_application(both, "")
+    with pytest.raises(UsageError, match="--application lop: the result has no such application"):
+        of_application(both, "lop")
+    alone = gather(in_applications(tmp_path / "alone", named=False, threads=SMALL))
+    assert of_application(alone, "") is of_application(alone, "threads") is alone
+
+
 def test_the_report_names_the_applications(tmp_path: Path) -> None:
     summary = summarize_runs(in_applications(tmp_path, threads=SMALL, loop=SMALL), planned())
     page = report_page(summary, [])
@@ -108,9 +122,9 @@ def test_the_report_names_the_applications(tmp_path: Path) -> None:
     assert server_title("10.11.6-MariaDB") in page
     for name in NAMES:
         assert f">{name}" in page
-    headings = re.findall("<h2>Against ([^<]*)</h2>", page)
+    headings = re.findall("<h2[^>]*>Against ([^<]*)</h2>", page)
     assert headings == ["5+10.threads", "5+10.loop"]
-    one, other = (part.partition("</table>")[0] for part in page.split("<h2>Against ")[1:])
+    one, other = (part.partition("</table>")[0] for part in page.split(">Against ")[-2:])
     assert ("20+0.threads" in one, "20+0.loop" in one) == (True, False)
     assert ("20+0.threads" in other, "20+0.loop" in other) == (False, True)
 

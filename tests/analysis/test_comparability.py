@@ -41,6 +41,35 @@ def test_runs_that_differ_in_more_than_their_pool_are_refused(
     assert str(tmp_path) in str(caught.value)
 
 
+SHOP = {"name": "shop", "command": "uvicorn shop", "database": "sqlite+aiosqlite"}
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"database": "postgresql+asyncpg"}, "database of the application is sqlite in .*, postgr"),
+        ({"command": "gunicorn shop"}, "command of the application is uvicorn shop in .*, gunicor"),
+    ],
+)
+def test_different_applications_are_refused(
+    tmp_path: Path, other: dict[str, str], said: str
+) -> None:
+    runs = steady(tmp_path, "20+0", [100], driven=SHOP)
+    same = steady(tmp_path, "9+0", [100], driven={**SHOP, "database": "sqlite+pysqlite"})
+    assert len(gather(runs + same).pools) == 2
+    with pytest.raises(UsageError, match=said):
+        gather(runs + steady(tmp_path, "5+10", [100], driven={**SHOP, **other}))
+
+
+def test_a_driven_run_and_a_scenarios_are_refused_for_this_reason_alone(tmp_path: Path) -> None:
+    runs = steady(tmp_path, "20+0", [100], driven=SHOP)
+    other = steady(tmp_path, "5+10", [100], load={**LOAD, "users": 100})
+    with pytest.raises(UsageError, match=r"20\+0-1.jsonl drove an application behind") as caught:
+        gather(other + runs)
+    assert len(caught.value.problems) == 1
+    assert "in " + str(other[0].path) in str(caught.value)
+
+
 def test_a_result_from_before_an_option_is_one_that_did_not_use_it(tmp_path: Path) -> None:
     later = {**LOAD, "stages": [], "faults": [], "prefill": False}
     runs = steady(tmp_path, "20+0", [100]) + steady(tmp_path, "5+10", [100], load=later)

@@ -28,7 +28,7 @@ def record(
 
 
 def fleet_of(folder: Path) -> RecordedFleet:
-    return recorded_fleet(read_recording([folder]))
+    return recorded_fleet(read_recording([folder]).pools)
 
 
 def capacity(found: RecordedFleet, surge: int = 0, limit: int = 130) -> Capacity:

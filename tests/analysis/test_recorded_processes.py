@@ -45,7 +45,7 @@ def test_processes_of_a_single_second_are_counted(tmp_path: Path) -> None:
     for number in (1, 2):
         process = f"web-{number}"
         write_recording(tmp_path, [busy(0, process=process)], process)
-    fleet = recorded_fleet(read_recording([tmp_path]))
+    fleet = recorded_fleet(read_recording([tmp_path]).pools)
     assert (fleet.hosts, fleet.processes) == (1, 2)
 
 
@@ -63,7 +63,7 @@ def test_processes_with_the_same_name_are_several(tmp_path: Path) -> None:
     assert seconds.processes.tolist() == [2, 2, 2]
     assert seconds.level("in_use").tolist() == [4, 4, 4]
     assert seconds.limit.tolist() == [6, 6, 6]
-    assert recorded_fleet(recording).processes == 2
+    assert recorded_fleet(recording.pools).processes == 2
 
 
 def test_a_restarted_container_has_its_new_settings_from_then_on(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_pools_of_one_process_have_its_begin(tmp_path: Path) -> None:
     first, second = (pool.processes[0].identity for pool in recording.pools)
     assert first == second
     assert first[1] > START
-    assert recorded_fleet(recording).processes == 1
+    assert recorded_fleet(recording.pools).processes == 1
 
 
 def test_parts_are_in_the_order_of_their_numbers_if_the_clock_was_set_back(

@@ -62,12 +62,12 @@ def settings(folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def test_other_sizes_are_measured_with_the_applications_settings(
-    loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
+    loadtest: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
     pools = ("--pool", "as-is", "--pool", "10+0", "--pool", "as-is,pool_size=4,pool_pre_ping=false")
     load = ("-u", 8, "-t", "2s", "--warmup", "0s", "--rounds", 1, "--no-try")
     scenario, where = tmp_path / "load_store.py", ("--results", tmp_path)
-    ended = loadtest_process("compare", scenario, *STORE_SESSION, *pools, *load, *where, env=store)
+    ended = loadtest("compare", scenario, *STORE_SESSION, *pools, *load, *where, env=store)
 
     assert ended.returncode in (4, 5), ended.stderr  # 4: on a busy machine it says so
     changed = "as-is.pool_size-4.pool_pre_ping-False"
@@ -92,7 +92,7 @@ def test_other_sizes_are_measured_with_the_applications_settings(
 
 @pytest.mark.long
 def test_a_pool_without_sizes_becomes_a_queue_when_a_size_is_named(
-    loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
+    loadtest: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
     odd = f"from sqlalchemy import NullPool\n{STORE}".replace(
         "pool_size=3,\n    max_overflow=2,", "poolclass=NullPool,"
@@ -101,7 +101,7 @@ def test_a_pool_without_sizes_becomes_a_queue_when_a_size_is_named(
     (tmp_path / "store_db.py").write_text(odd)
     load = ("-u", 4, "-t", "2s", "--warmup", "0s", "--results", tmp_path, "--pool", "3+0")
     scenario = tmp_path / "load_store.py"
-    ended = loadtest_process("run", scenario, *STORE_SESSION, *load, env=store)
+    ended = loadtest("run", scenario, *STORE_SESSION, *load, env=store)
 
     (ran,) = settings(tmp_path).values()
     assert (ran["poolclass"], ran["pool_size"], ran["max_overflow"]) == ("QueuePool", 3, 0)
@@ -111,11 +111,11 @@ def test_a_pool_without_sizes_becomes_a_queue_when_a_size_is_named(
 
 @pytest.mark.long
 def test_a_search_keeps_the_applications_settings(
-    loadtest_process: Loadtest, store: dict[str, str], tmp_path: Path
+    loadtest: Loadtest, store: dict[str, str], tmp_path: Path
 ) -> None:
     load = ("-u", 3, "-t", "4s", "--warmup", "0s", "--results", tmp_path)
     scenario = tmp_path / "load_store.py"
-    ended = loadtest_process("tune", scenario, *STORE_SESSION, *load, env=store)
+    ended = loadtest("tune", scenario, *STORE_SESSION, *load, env=store)
 
     assert ended.returncode in (0, 4, 5), ended.stderr
     ran = settings(tmp_path)

@@ -18,7 +18,7 @@ from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
 from tests.application.test_before_a_run import ASKING
 from tests.conftest import ROOT, engine_beside
-from tests.processes import free_port, loadtest_command, locust_command, run_locust, running
+from tests.processes import ended_here, free_port, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
 HERE = Path(__file__).parent
@@ -64,13 +64,13 @@ def compared(
     admin = engine_beside(server.url)
     assert {"article", "shop_order"} <= set(inspect(admin).get_table_names())
     before = orders(admin)
-    command = loadtest_command("compare", folder / "buying.toml", "--no-try", "--results", folder)
-    with running(folder / "log", *command, env=shop) as process:
-        assert process.wait() in (4, 5), process.output  # 4: on a busy machine it says so
+    command = ("compare", folder / "buying.toml", "--no-try", "--results", folder)
+    ended = ended_here(folder / "log", *command, env=shop)
+    assert ended.code in (4, 5), ended.output  # 4: on a busy machine it says so
     done = folder / "latest"
     runs = [read_run(path) for path in done.glob("runs/*.jsonl")]
     named = {run.pool_name: run for run in runs}
-    return Compared(done, process.output, (before, orders(admin)), named)
+    return Compared(done, ended.output, (before, orders(admin)), named)
 
 
 def test_its_own_pool_is_measured_as_it_is(compared: Compared, server: PrivateServer) -> None:

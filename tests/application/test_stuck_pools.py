@@ -209,10 +209,10 @@ def test_connections_that_are_taken_in_turn_are_no_deadlock(
 def test_the_command_says_it_during_a_short_run_and_at_the_end(
     application: dict[str, str],
     tmp_path: Path,
-    loadtest_process: Callable[..., subprocess.CompletedProcess[str]],
+    loadtest: Callable[..., subprocess.CompletedProcess[str]],
 ) -> None:
     scenario = Path(application["STUCK"]) / "nested.py"
-    ended = loadtest_process(
+    ended = loadtest(
         *("run", scenario, "--session", "stuck_db:SessionLocal", "-u", 30, "-t", "3s"),
         *("--warmup", "1s", "--results", tmp_path),
         env=application,

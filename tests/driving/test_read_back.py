@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -135,23 +134,17 @@ def test_an_engine_behind_a_relay_with_another_url_refuses_the_run() -> None:
 
 
 def test_the_requested_pool_is_the_one_that_runs(tmp_path: Path) -> None:
-    run = drive(tmp_path, "-t", "2s", "--pool", "1+0")
+    run = drive(tmp_path, "-t", "2s", "--pool", "1+0", "--app-engine", "rows", engine=TWO)
     assert run.code in MEASURED, run.process.output
     result = read_run(run.runs / "1+0-1.jsonl")
     assert (result.header.pool.pool_size, result.header.pool.max_overflow) == (1, 0)
     assert result.header.driven
     assert result.header.driven.place.startswith("app.py:")
+    assert result.header.driven.engine == "rows"
     assert result.header.driven.own_pool["pool_size"] == 2
     assert max(one.gauges["open"].max for one in result.intervals if one.role) == 1
 
 
-OBJECT = """
-from sqlalchemy.pool import QueuePool
-def connect():
-    import sqlite3
-    return sqlite3.connect(sys.argv[2])
-engine = create_engine("sqlite://", pool=QueuePool(connect, pool_size=2))
-"""
 LATER = """
 class Late:
     def connect(self):
@@ -167,11 +160,10 @@ TWO = f"{ENGINE}\nother = create_engine('sqlite:///audit.db')"
 @pytest.mark.parametrize(
     ("engine", "said"),
     [
-        (OBJECT, "it gets its pool as an object (pool=...)"),
         (LATER, "it gets its pool as an object (pool=...)"),
         (TWO, "the application makes 2 engines, rows (app.py:6) and audit (app.py:7)"),
     ],
-    ids=["object", "made by a request", "two"],
+    ids=["made by a request", "two"],
 )
 def test_a_refused_run_leaves_nothing(tmp_path: Path, engine: str, said: str) -> None:
     run = drive(tmp_path, "-t", "2s", "--pool", "1+0", engine=engine)
@@ -186,10 +178,3 @@ def test_an_application_without_an_engine_is_told(tmp_path: Path) -> None:
     assert "the application made no SQLAlchemy engine: SQLAlchemy was imported" in (
         run.process.output
     )
-
-
-def test_one_of_two_engines_is_chosen(tmp_path: Path) -> None:
-    run = drive(tmp_path, "-t", "2s", "--pool", "1+0", "--app-engine", "rows", engine=TWO)
-    assert run.code in MEASURED, run.process.output
-    header = json.loads((run.runs / "1+0-1.jsonl").read_text().splitlines()[0])
-    assert (header["driven"]["engine"], header["pool"]["pool_size"]) == ("rows", 1)

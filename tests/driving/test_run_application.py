@@ -46,7 +46,7 @@ def test_requests_and_checkouts_are_one_result(driven: Driven) -> None:
 
 def test_the_generator_has_users_but_no_pool(driven: Driven) -> None:
     whole = [one for one in driven.of("") if one.period == "measured"]
-    assert {name for one in whole for name in one.gauges} == {"load_users"}
+    assert {name for one in whole for name in one.gauges} == {"load_users", "in_progress"}
     assert {one.gauges["load_users"].max for one in whole} == {2}
     command = driven.run.header.command
     assert command.startswith("loadtest run visitors.py --app ")

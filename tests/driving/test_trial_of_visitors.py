@@ -15,7 +15,7 @@ from loadtest.experiment.trial.trial_answer import TrialAnswer
 from loadtest.model.interval import total
 from loadtest.runfile.reader import read_run
 from tests.driving.applications import APPLICATION
-from tests.processes import fetch, free_port, loadtest_command, running, until
+from tests.processes import ended_here, fetch, free_port
 
 SCENARIO = Path("visitors.py")
 VISITORS = """
@@ -54,12 +54,9 @@ def tried(folder: Path, task: str, *more: str, visitors: str = VISITORS) -> Trie
     ready = f"http://127.0.0.1:{port}/health"
     command = shlex.join([sys.executable, "app.py", str(port), "rows.db"])
     options = ["--app", command, "--ready", ready, *more]
-    arguments = loadtest_command("run", SCENARIO, *options)
-    with running(folder / "log", *arguments, cwd=folder) as process:
-        code = process.wait()
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    ended = ended_here(folder / "log", "run", SCENARIO, *options, cwd=folder)
     assert fetch(ready) == ""
-    return Tried(code, process.output, list(folder.glob("reports/*")))
+    return Tried(ended.code, ended.output, list(folder.glob("reports/*")))
 
 
 def test_a_request_that_fails_among_others_is_a_warning(tmp_path: Path) -> None:

@@ -188,6 +188,15 @@ def test_every_number_begins_with_the_present_pool_and_the_folder_tells_all(done
     assert [part["connections"] for part in written["by_processes"]] == [None, 4, 4]
 
 
+def test_an_application_with_a_name_is_searched_alike(fleet: Fleet, tmp_path: Path) -> None:
+    plan = experiment(processes="2")
+    (application,) = plan.application
+    own = application.model_copy(update={"name": "loop"})
+    at = {"loop": Database(None, private=False)}
+    assert search(plan.model_copy(update={"application": (own,)}), at, tmp_path, Notes())
+    assert fleet.done
+
+
 def test_the_longest_time_is_that_of_all_numbers() -> None:
     three, one = experiment(processes="1,2,4"), experiment(processes="2")
     assert most_search_runs(three) == 3 * most_search_runs(one)

@@ -15,6 +15,8 @@ from loadtest.model.pool import parse_pool
 from loadtest.runfile.folders import as_typed
 from tests.conftest import ROOT, long
 
+pytestmark = pytest.mark.usefixtures("warm")
+
 HOT_ROW = ROOT / "scenarios" / "hot_row.py"
 USERS = """
 from locust import User, events, task

@@ -256,7 +256,7 @@ def test_three_users_who_hold_a_connection_all_the_time_need_three(
         (0, "3+0") if sure else (5, None)
     )
     assert sure or found["search"]["outcome"] == "undecided"
-    again = loadtest("report", tmp_path / "latest", "--json")
+    again = loadtest("report", tmp_path / "latest", "--json", figures=True)
     assert json.loads(again.stdout)["verdict"] == found["verdict"]
     assert (tmp_path / "latest" / "figures" / "search.svg").exists()
 

@@ -235,6 +235,21 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
     page.close()
 
 
+def test_arrow_keys_move_the_cursor_of_all_charts(web: Web, browser: Browser) -> None:
+    have_two_runs(web, browser)
+    page = browser.new_page()
+    watched = Watched(page, f"{web.address}/pool")
+    until(lambda: page.evaluate("charts[0].plot.data[0].length > 1"), "points")
+    shown = "charts.map(({plot}) => plot.cursor.left >= 0)"
+    page.locator("figure [role=img]").first.focus()
+    page.keyboard.press("ArrowLeft")
+    assert set(page.evaluate(shown)) == {True}
+    page.keyboard.press("Escape")
+    assert set(page.evaluate(shown)) == {False}
+    assert watched.complaints == []
+    page.close()
+
+
 def test_the_page_says_so_when_locust_does_not_answer_and_goes_on_when_it_does(
     web: Web, browser: Browser
 ) -> None:

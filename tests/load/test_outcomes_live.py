@@ -281,12 +281,12 @@ def test_requests_that_gevent_timeout_ends_failed_wherever_it_is_caught(
 
 
 def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
-    tmp_path: Path, environment: dict[str, str], loadtest_process: Process
+    tmp_path: Path, environment: dict[str, str], loadtest: Process
 ) -> None:
     (tmp_path / "calls.py").write_text(CALLS)
     sizes = "pool_size=2,max_overflow=0,pool_timeout="
     pools = ("--pool", f"short:{sizes}0.01", "--pool", f"long:{sizes}60")
-    ended = loadtest_process(
+    ended = loadtest(
         *("compare", tmp_path / "calls.py", "--session", "answering:Session", *pools),
         *("-u", 20, "-t", "2s", "--warmup", "1s", "--rounds", 1, "--json", "-q"),
         *("--no-try", "--results", tmp_path),
@@ -309,11 +309,11 @@ def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
 
 @pytest.mark.long
 def test_where_no_request_succeeds_the_error_is_all_that_is_said(
-    tmp_path: Path, environment: dict[str, str], loadtest_process: Process
+    tmp_path: Path, environment: dict[str, str], loadtest: Process
 ) -> None:
     failing = CALLS.replace("view()\n", "view()\n            self.fail('answered 404')\n")
     (tmp_path / "never.py").write_text(failing)
-    ended = loadtest_process(
+    ended = loadtest(
         *("run", tmp_path / "never.py", "--session", "answering:Session", "-u", 3, "-t", "2s"),
         *("--warmup", "0s", "--no-try", "-q", "--results", tmp_path),
         env=environment,

@@ -51,6 +51,7 @@ def test_the_refusal_elsewhere_names_both_ways_out() -> None:
     assert "leave out the scenario's metadata" in said
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_scenario_is_refused_before_all_runs_only_on_a_server_of_others(tmp_path: Path) -> None:
     plan = experiment(tmp_path)
     with pytest.raises(UsageError, match="table 'customers': a run drops and recreates"):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, text
 
 from loadtest.runfile.reader import Run
-from tests.conftest import missing
-from tests.recording.private_postgresql import PrivatePostgresql, postgresql_folder
+from tests.recording.private_postgresql import PrivatePostgresql
 from tests.recording.recorded import counted_in, python, runs_in
 
 # What a pool does: many short checkouts, a timeout, an invalidated connection, a detached one.
@@ -121,17 +119,6 @@ POOLS = {
     SYNCHRONOUS: {"QueuePool", "NullPool", "StaticPool", "SingletonThreadPool", "OwnPool"},
     ASYNCHRONOUS: {"AsyncAdaptedQueuePool", "NullPool", "StaticPool"},
 }
-
-
-@pytest.fixture(scope="session")
-def postgresql() -> Iterator[PrivatePostgresql]:
-    """A private PostgreSQL."""
-    programs = postgresql_folder()
-    if programs is None:
-        missing("PostgreSQL")
-    server = PrivatePostgresql(programs)
-    yield server
-    server.close()
 
 
 def counters_of(run: Run) -> Counter[str]:

@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
+from loadtest.analysis.summarize import summarize
 from loadtest.model.interval import SECOND
 from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
-from loadtest.report.render import render
+from loadtest.report.driven.application_rows import absent_server
+from loadtest.report.render import read_measurements, render
 from loadtest.runfile.merged_recording import RECORDINGS, merge
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import run
@@ -121,6 +123,24 @@ def test_the_summary_has_processes_places_and_routes(folder: Path) -> None:
         assert len(application["processes"]) == 2 * ROUNDS
         assert [one["place"] for one in application["places"]] == [PAY, LIST]
         assert application["concurrency"] == {"requests": 4, "source": "gunicorn --threads"}
+
+
+def test_a_server_without_figures_is_told(page: str, folder: Path) -> None:
+    assert "SQLite has no server, so there are no figures of one." in page
+    assert "queries running" not in page
+    (pool, _) = summarize(read_measurements([folder])).pools
+    assert pool.application
+    assert set(pool.server.model_dump().values()) == {None}
+
+    def told(database: str) -> str:
+        assert pool.application
+        own = pool.application.model_copy(update={"database": database})
+        return absent_server(pool.model_copy(update={"application": own}))
+
+    assert told("postgresql+asyncpg").endswith("the status of MariaDB and MySQL only.")
+    assert told("mysql+aiomysql").endswith("loadtest did not read its status.")
+    known = pool.server.model_copy(update={"running": 1.0})
+    assert absent_server(pool.model_copy(update={"server": known})) == ""
 
 
 def test_a_scenario_has_no_application(tmp_path: Path) -> None:

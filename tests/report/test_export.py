@@ -66,7 +66,7 @@ def test_csv_has_a_row_for_each_interval_with_units_in_its_columns(tmp_path: Pat
 
     assert len(rows) == sum(len(run.intervals) + len(run.server) for run in runs)
     units = ("_count", "_mean", "_min", "_max", "_s", "_utc_s")
-    named = {"pool", "round", "model", "server", "process", "period", "stage"}
+    named = {"pool", "round", "model", "server", "process", "role", "period", "stage"}
     assert [name for name in rows[0] if not name.endswith(units) and name not in named] == []
     clients = [row for row in rows if row["process"] != SERVER and row["wait_values_count"]]
     waits = sum(int(row["wait_values_count"]) for row in clients)

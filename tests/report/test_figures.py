@@ -24,22 +24,44 @@ from loadtest.report.figures import (
     wait_percentiles,
 )
 from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.figures.toolkit.svg import INK, POOL_COLOURS
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import MILLISECOND, SECOND, interval, milliseconds, run, steady
 
 
-def shades(figure: Figure) -> dict[str, object]:
-    """The colour of each part of the bars."""
-    bars = figure.axes[0].containers
-    return {str(bar.get_label()): bar.patches[0].get_facecolor() for bar in bars}  # type: ignore[attr-defined]
+def looks(figure: Figure) -> dict[str, object]:
+    """The colour and the pattern of each part of the bars."""
+    parts = {str(bar.get_label()): bar.patches[0] for bar in figure.axes[0].containers}  # type: ignore[attr-defined]
+    return {name: (one.get_facecolor(), one.get_hatch()) for name, one in parts.items()}
 
 
-def test_a_phase_has_its_colour_whichever_others_are_shown() -> None:
+def test_phases_and_errors_have_greys_and_patterns_since_colours_are_those_of_pools(
+    tmp_path: Path,
+) -> None:
+    runs = [eventful(tmp_path, "5+10"), eventful(tmp_path, "20+0", started=2)]
+    for figure in (phase_times, failed_requests):
+        svg = drawn(figure, runs).svg
+        assert "currentColor" in svg
+        assert not [colour for colour in POOL_COLOURS if colour in svg]
+
+
+def test_no_line_leads_to_a_pool_without_a_limit(tmp_path: Path) -> None:
+    sizes = ("5+10", "20+0", "3000+inf")
+    runs = [
+        one for n, pool in enumerate(sizes) for one in steady(tmp_path, pool, [n + 9], started=n)
+    ]
+    summary = summarize_runs(runs)
+    figure = size_curve._figure(gather(runs), dict(enumerate(summary.pools)), {0: [], 1: [], 2: []})
+    joined = [line for line in figure.axes[0].lines if line.get_color() == INK]
+    assert [line.get_xdata().tolist() for line in joined] == [[15.0, 20.0]]  # type: ignore[union-attr]
+
+
+def test_a_phase_looks_the_same_whichever_others_are_shown() -> None:
     times = dict(zip(phase_times.PHASES, (1.0, 2.0, 3.0, 4.0, 5.0, 6.0), strict=True))
-    every = shades(phase_times._figure({"20+0": times}))
-    few = shades(phase_times._figure({"20+0": {**times, "waiting": 0.0, "pinging": 0.0}}))
+    every = looks(phase_times._figure({"20+0": times}))
+    few = looks(phase_times._figure({"20+0": {**times, "waiting": 0.0, "pinging": 0.0}}))
     assert list(every) == list(phase_times.PHASES)
-    assert len(set(every.values())) == 6
+    assert len({str(look) for look in every.values()}) == 6
     assert few == {name: every[name] for name in every if name not in ("waiting", "pinging")}
 
 
@@ -236,6 +258,13 @@ def test_slow_checkouts_say_what_they_waited_for(tmp_path: Path) -> None:
     assert (last["waiting"], last["connecting"]) == ("50.0 ms (25 %)", "150 ms (75 %)")
     assert (last["percentile"], last["task"], last["others asking"]) == ("max", "buy", "7")
     assert "pinging" not in last  # nobody did
+
+
+def test_slow_checkouts_with_one_phase_are_said_and_not_drawn(tmp_path: Path) -> None:
+    drawing = drawn(slowest_checkouts, [eventful(tmp_path)])
+    assert drawing.title == "Slow checkouts spend their time waiting with 5+10"
+    assert drawing.svg == ""
+    assert cells(drawing)[0]["waiting"] == "900 ms (100 %)"
 
 
 def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ AT_ONE_END = ["5+0", *(f"{1000 + n}+0" for n in range(15))]
         (["as-it-comes-today:5+10", "what-we-want-next:20+0"], 2),
         (EVENLY[:9], 9),
         (AT_ONE_END, 16),
-        (EVENLY, 23),
+        (EVENLY, 16),
     ],
 )
 def test_names_of_pools_neither_touch_nor_leave_the_figure(

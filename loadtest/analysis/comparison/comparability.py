@@ -25,6 +25,7 @@ _NAMED_LATER = {"server.innodb_snapshot_isolation", "command of the application"
 
 def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
     """Raise UsageError naming every way in which runs differ in more than their pool."""
+    _refuse_mixed(runs)
     problems: dict[str, str] = {}
     first_of_round: dict[int, RunFacts] = {}
     first_of_server: dict[tuple[str, str], RunFacts] = {}
@@ -41,6 +42,17 @@ def refuse_incomparable(runs: Sequence[RunFacts]) -> None:
         _refuse(problems, first_of_round.setdefault(run.header.round, run), run, _random_numbers)
     if problems:
         raise UsageError(*problems.values())
+
+
+def _refuse_mixed(runs: Sequence[RunFacts]) -> None:
+    """Raise UsageError if some runs drove an application behind HTTP, and some did not."""
+    driven = next((run for run in runs if run.header.driven), None)
+    own = next((run for run in runs if not run.header.driven), None)
+    if driven and own:
+        raise UsageError(
+            f"cannot be compared: {driven.path} drove an application behind HTTP (--app), and in "
+            f"{own.path} the users of the scenario took the connections themselves"
+        )
 
 
 def _refuse(
@@ -77,6 +89,9 @@ def _application(run: RunFacts) -> str:
 def _application_facts(header: Header) -> Facts:
     """What pools of the same application must share."""
     facts: Facts = {"application": header.application}
+    if header.driven:
+        dialect = header.driven.database.partition("+")[0]
+        facts["database of the application"] = "mysql" if dialect == "mariadb" else dialect
     if header.driven and header.driven.command:
         facts["command of the application"] = header.driven.command
         facts |= _processes(header, header.driven.processes)

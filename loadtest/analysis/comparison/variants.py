@@ -12,7 +12,9 @@ from loadtest.analysis.comparison.comparer import THROUGHPUT_METRIC, Comparer
 from loadtest.analysis.comparison.verdict import verdict
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.units import listed
+from loadtest.model.errors import UsageError
 from loadtest.model.server_name import server_title
+from loadtest.model.suggestion import did_you_mean
 from loadtest.model.summary import PoolSummary, Verdict
 
 AS_GOOD = ("equivalent", "undecided")
@@ -49,6 +51,28 @@ def variants(measurements: Measurements) -> list[Variant]:
         return [_variant(every, models, name, _with_model) for name in models]
     plain = {pool.name: pool.name for pool in measurements.pools}
     return [Variant("", "", measurements, plain)]
+
+
+def of_application(measurements: Measurements, name: str) -> Measurements:
+    """The pools of one of several applications, by its name; all pools without several.
+
+    name: empty if none is chosen. Raises UsageError if there is no such application, or if one of
+    several must be chosen.
+    """
+    names = _names(measurements, lambda pool: pool.application)
+    if name and name not in names:
+        there = f"it has: {', '.join(names)}" if any(names) else "it has none with a name"
+        raise UsageError(
+            f"--application {name}: the result has no such application; {there}"
+            f"{did_you_mean(name, names)}"
+        )
+    if len(names) < 2:
+        return measurements
+    if not name:
+        raise UsageError(
+            f"the result has the applications {listed(names)}; choose one: --application {names[0]}"
+        )
+    return next(part.measurements for part in variants(measurements) if part.name == name)
 
 
 def verdicts(parts: Sequence[Variant], pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:

@@ -32,6 +32,7 @@ EXPLAINED_SHARE = 0.5
 # Fewer timeouts, as a share of the requests, are single disturbances.
 _LEAST_TIMEOUTS = 0.01
 SERVER_ERRORS = "errors.http_5xx"
+_OR_LARGER = "Or use a larger pool."
 # The finding about the pool as the limit of the throughput says more.
 _TOLD_BY_POOL_BOUND = "pool_full"
 
@@ -87,9 +88,11 @@ def pool_below_concurrency(pool: PoolRuns) -> Iterator[Finding]:
     measured = found.source == MEASURED_AT_ONCE
     at_once = f"serves up to {count(found.requests)} requests at once ({found.source})"
     change = "Set pool_size + max_overflow to that number, or let the server run fewer threads."
+    otherwise = "Let the server run fewer threads."
     if measured:
         at_once = f"had up to {count(found.requests)} requests that needed a connection at once"
         change = "Compare a larger pool, or let the server accept fewer requests at once."
+        otherwise = "Let the server accept fewer requests at once."
     yield Finding(
         code="pool_below_concurrency",
         severity="warning" if waiting >= 1 and not measured else "info",
@@ -100,6 +103,8 @@ def pool_below_concurrency(pool: PoolRuns) -> Iterator[Finding]:
             **{"requests": found.requests, "source": found.source, "limit": limit},
             **{"waiting": waiting, "wait_p95": wait},
         },
+        enlarge=change,
+        otherwise=otherwise,
     )
 
 
@@ -182,11 +187,12 @@ def pool_timeouts_as_5xx(pool: PoolRuns) -> Iterator[Finding]:
         message=f"{count(failed)} of {plural(requests, 'request')} were answered with a 5xx "
         f"status, {count(explained)} of them {how} ({plural(timeouts, 'timeout')} after "
         f"{duration(pool.settings.pool_timeout)}). See which places held the connections, and "
-        "return them earlier, or use a larger pool.",
+        f"return them earlier. {_OR_LARGER}",
         evidence={
             **{"failed": failed, "explained": explained, "told": told, "beside": beside},
             **{"timeouts": timeouts, "requests": requests},
         },
+        enlarge=_OR_LARGER,
     )
 
 

@@ -21,6 +21,7 @@ MOST_LOCKED_SHARE = 0.20
 MOST_SERVER_CPU = 0.60
 CONNECTING_SHARE = 0.20
 REOPENED_TIMES = 2.0
+_ENLARGE = "Try a larger pool_size, or hold connections for less time."
 
 
 def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
@@ -43,11 +44,13 @@ def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
         severity="warning",
         message=f"The pool is the bottleneck: {level(in_use)} of {count(limit * pool.processes)} "
         f"connections were in use and {level(waiting)} users waited on average, while the database "
-        f"had room{_room(cpu, locked)}. Try a larger pool_size, or hold connections for less time.",
+        f"had room{_room(cpu, locked)}. {_ENLARGE}",
         evidence={
             **{"in_use": in_use, "limit": limit * pool.processes, "waiting": waiting},
             **{"locked": locked, "server_cpu": cpu, "threads_running": running},
         },
+        enlarge=_ENLARGE,
+        otherwise="Hold connections for less time.",
     )
 
 

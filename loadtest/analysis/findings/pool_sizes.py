@@ -64,6 +64,8 @@ def never_needed(pool: PoolRuns) -> Iterator[Finding]:
     limit = pool.settings.most_connections
     per_process = limit if limit is not None else pool.settings.pool_size or 0
     allowed = per_process * pool.processes
+    if pool.counters["checkout_errors"]:
+        return  # they may have needed more
     if peak and pool.settings.poolclass != "NullPool" and allowed > UNUSED_TIMES * peak:
         yield Finding(
             code="never_needed",

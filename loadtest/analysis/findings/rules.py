@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from loadtest.analysis import fault_effects
-from loadtest.analysis.driven import application_doubts, application_findings
+from loadtest.analysis.driven import application_doubts, application_findings, machine_findings
 from loadtest.analysis.findings import (
     bottleneck,
     connection_use,
@@ -49,7 +49,7 @@ OF_TIMES = {
     *("pool_bound", "database_bound", "long_hold", "opened_in_vain"),
     *("users_unaccounted", "connections_unaccounted", "waiters_unaccounted", "sleeping_waiters"),
     *("unseen_stall", "short_requests", "unsettled", "few_samples"),
-    *("application_bound", "blocked_event_loop"),
+    *("application_bound", "blocked_event_loop", "machine_bound"),
 }
 
 
@@ -185,6 +185,7 @@ REMARKS: tuple[mostly_failing.FindingRule, ...] = (
     cross_checks.waiters_unaccounted,
     cross_checks.server_disagrees,
     application_findings.application_bound,
+    machine_findings.machine_bound,
     application_findings.pool_below_concurrency,
     bottleneck.pool_bound,
     bottleneck.database_bound,

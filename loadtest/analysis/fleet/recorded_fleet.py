@@ -10,7 +10,6 @@ from typing import Any
 from loadtest.analysis.fleet.capacity import Placement
 from loadtest.analysis.recordings.clock_time import date_and_time
 from loadtest.analysis.recordings.pool_seconds import ENGINES
-from loadtest.analysis.recordings.read_recording import Recording
 from loadtest.analysis.recordings.recorded_pool import (
     RecordedPool,
     RecordedProcess,
@@ -64,14 +63,14 @@ class RecordedFleet:
         return () if set(placed) == {everywhere} else placed
 
 
-def recorded_fleet(recording: Recording) -> RecordedFleet:
-    """The fleet of a recording: the processes that asked for a connection."""
-    serving = [one for pool in recording.pools for one in pool.processes if one.serves]
+def recorded_fleet(pools: Sequence[RecordedPool]) -> RecordedFleet:
+    """The fleet of a recording by its pools: the processes that asked for a connection."""
+    serving = [one for pool in pools for one in pool.processes if one.serves]
     everywhere = _placement(serving)
     return RecordedFleet(
         processes=everywhere.processes,
         hosts=everywhere.replicas,
-        uses=[use for pool in recording.pools for use in _uses(pool)],
+        uses=[use for pool in pools for use in _uses(pool)],
     )
 
 
@@ -138,7 +137,7 @@ def recorded_findings(fleet: RecordedFleet) -> Iterator[Finding]:
                 severity="info",
                 message=f"No process used more than {count(use.in_use)} of the {count(most)} "
                 f"connections that the pool {use.name} allows. loadtest whatif predicts a smaller "
-                "pool from the same recording.",
+                "pool from the same measurement.",
                 evidence={"in_use": use.in_use, "most_connections": most},
             )
         if use.engines > 1:
@@ -157,8 +156,9 @@ def _peak(use: RecordedUse) -> Finding:
     return Finding(
         code="recorded_peak",
         severity="info",
-        message=f"The recording had at most {plural(placed.processes, 'process', 'processes')} on "
-        f"each of {plural(placed.replicas, 'host')} at once. Of {use.name}, at most "
+        message="The application had at most "
+        f"{plural(placed.processes, 'process', 'processes')} on each of "
+        f"{plural(placed.replicas, 'host')} at once. Of {use.name}, at most "
         f"{plural(use.in_use, 'connection')} were in use in a process, and "
         f"{count(use.open)} were open in all processes together ({date_and_time(use.second)} UTC).",
         evidence={

@@ -10,6 +10,12 @@ from loadtest.analysis.findings.mostly_failing import without_success
 from loadtest.analysis.findings.rules import doubts
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.prediction import overtaking
+from loadtest.analysis.prediction.driven_users import (
+    EXPONENTIAL,
+    driven_notes,
+    generator_share,
+    users_level,
+)
 from loadtest.analysis.prediction.measured_pool import MeasuredPool, as_measured, queue_settings
 from loadtest.analysis.prediction.samples import samples, scaled
 from loadtest.analysis.prediction.stalls import Stalls, stalls
@@ -97,7 +103,9 @@ def _usable(measurements: Measurements) -> list[PoolRuns]:
 def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload:
     rate = load.arrival_rate
     groups = _levels(pools)
-    still = [stalls(_times(group, "generator_lag")) for _, group in groups]
+    driven = pools[0].driven  # then the users are not in the process of the pool
+    lags = (Distribution() if driven else _times(group, "generator_lag") for _, group in groups)
+    still = [stalls(lag) for lag in lags]
     handover, outside = (NO_TIME, (0.0,)) if rate else _outside(pools, groups)
     levels = tuple(used for used, _ in groups)
     ended = sum(pool.ended_requests for pool in pools)
@@ -109,7 +117,7 @@ def _workload(pools: Sequence[PoolRuns], load: Load, processes: int) -> Workload
         stalls=tuple(still),
         handover=handover,
         outside=outside,
-        yielding=min(1.0, ended / _attempts(pools)),
+        yielding=1.0 if driven else min(1.0, ended / _attempts(pools)),
         connect=_connect(groups),
         ping=samples(_times(pools, "ping")) or (0.0,),
         rate=rate and rate * _checkouts_per_arrival(pools) / processes,
@@ -127,6 +135,8 @@ def _outside(
     A pause has the shape of the pauses between tasks.
     """
     mean, turn = _away(pools), _times(pools, "generator_lag").mean_seconds or 0.0
+    if pools[0].driven:
+        return NO_TIME, scaled(EXPONENTIAL, mean)
     if mean < max(PAUSE * turn, LEAST_PAUSE):
         turns = {used: (_away(group),) for used, group in groups}
         return ByLevel(tuple(turns), tuple(turns.values())), (0.0,)
@@ -138,7 +148,7 @@ def _away(pools: Sequence[PoolRuns]) -> float:
 
     Users that neither wait nor connect nor hold, divided by the rate of checkouts.
     """
-    users = sum(pool.mean_level("users") * pool.seconds for pool in pools)
+    users = sum(users_level(pool) * pool.seconds for pool in pools)
     return max(0.0, users - sum(map(_inside, pools))) / _attempts(pools)
 
 
@@ -231,6 +241,7 @@ def _notes(measurements: Measurements, pools: Sequence[PoolRuns], work: Workload
     if work.rate is None:
         away = duration(_away(pools))
         yield f"By Little's law a user spends {away} outside the pool between checkouts."
+    yield from driven_notes(pools)
     yield from overtaking.overtaking_note(work, list(_served(pools)))
     if not _times(pools, "connect").count:
         yield "Connect times come from the warm-up: no connection was opened while measuring."
@@ -272,7 +283,8 @@ def _checkouts_per_arrival(pools: Sequence[PoolRuns]) -> float:
 
 
 def _cpu_per_checkout(pools: Sequence[PoolRuns]) -> float:
-    return _total(pools, "cpu") / SECOND / max(_total(pools, "checkouts"), 1)
+    used = sum(pool.counters["cpu"] * generator_share(pool) for pool in pools)
+    return used / SECOND / max(_total(pools, "checkouts"), 1)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -226,7 +226,7 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     if not is_short(pool):
         return
     timeouts, waits = pool.checkout.timeouts, pool.checkout.wait_seconds
-    timed_out = f"{plural(timeouts, 'checkout')} timed out. " if timeouts else ""
+    timed_out, enlarge = f"{plural(timeouts, 'checkout')} timed out. " if timeouts else "", ""
     if idle_holders(pool) or leaking_places(pool) or nested_checkouts(pool):
         change = "Fix the place that holds connections first; a larger pool only hides it."
     elif not mostly_ended(pool):
@@ -235,7 +235,8 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "connections in the longest waits."
         )
     else:
-        change = "Predict a larger pool with `loadtest whatif`, or make the queries faster."
+        enlarge = "Predict a larger pool with `loadtest whatif`, or make the queries faster."
+        change = enlarge
     yield Finding(
         code="pool_full",
         severity="error" if timeouts else "warning",
@@ -249,6 +250,8 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
             "full_wait": max((span.wait_seconds_mean for span in pool.full), default=None),
             "allowed": pool.connections.allowed,
         },
+        enlarge=enlarge,
+        otherwise="Make the queries faster, or hold connections for less time.",
     )
 
 

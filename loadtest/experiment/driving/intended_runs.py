@@ -19,7 +19,7 @@ from loadtest.experiment.driving.engine_servers import (
 )
 from loadtest.experiment.driving.look import ApplicationFacts
 from loadtest.experiment.driving.other_engines import (
-    most_connections,
+    most_of_engine,
     of_server,
     other_servers,
 )
@@ -90,7 +90,7 @@ class IntendedRuns:
         demand = demand_of(self.experiment, self.allowed, own)
         processes = max(1, facts.processes, *self.experiment.processes)
         users = demand.users * demand.per_user
-        others = [most_connections(engine, users) for engine in of_server(facts, server).others]
+        others = [most_of_engine(engine, users) for engine in of_server(facts, server).others]
         return replace(demand, processes=processes, other_engines=processes * sum(others))
 
     def fitted(self, now: Situation) -> tuple[Situation, dict[int, int]]:

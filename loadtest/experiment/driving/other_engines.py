@@ -65,7 +65,7 @@ def other_servers(
     return found
 
 
-def most_connections(engine: ToldEngine, users: int) -> int:
+def most_of_engine(engine: ToldEngine, users: int) -> int:
     """The most connections of an engine that is not under test, in one process."""
     if not engine.pool:  # it is not recorded
         return users
@@ -92,7 +92,7 @@ def _announced(
     server: KnownServer, engines: Sequence[ToldEngine], demand: Demand, warnings: list[str]
 ) -> Iterator[str]:
     """The announcement of connections to a server that is not watched; adds to the warnings."""
-    each = sum(most_connections(one, demand.users * demand.per_user) for one in engines)
+    each = sum(most_of_engine(one, demand.users * demand.per_user) for one in engines)
     pool = PoolConfig(pool_size=each, max_overflow=0)
     there = Demand((pool,), each, demand.processes, overload=demand.overload)
     now = situation(server.url, there, private=False)

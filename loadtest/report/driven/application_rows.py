@@ -51,6 +51,7 @@ def application_section(summary: Summary, logs: Logs) -> dict[str, Any] | None:
         return None
     return {
         "about": list(_about(shown)),
+        "absent": absent_server(shown[0]),
         "columns": FLEET_COLUMNS,
         "legend": FLEET_LEGEND,
         "rows": [_fleet_row(pool, pool.application) for pool in shown if pool.application],
@@ -89,6 +90,22 @@ def _facts(application: DrivenSummary) -> Iterator[tuple[str, str]]:
     yield "engine", f"{engine} ({place})" if place else engine
     yield "database", application.database or NO_VALUE
     yield "requests at once", application.concurrency.source
+
+
+def absent_server(pool: PoolSummary) -> str:
+    """Why there are no figures of an application's server, as a sentence; empty if there are."""
+    if pool.server.known or pool.application is None:
+        return ""
+    kind = pool.application.database.partition("+")[0]
+    if kind == "sqlite":
+        return "SQLite has no server, so there are no figures of one."
+    absent = (
+        "The server's own figures are absent (its limit of connections, connections of other "
+        "clients, running queries, row locks, CPU): "
+    )
+    if kind in ("mysql", "mariadb"):
+        return f"{absent}loadtest did not read its status."
+    return f"{absent}loadtest reads the status of MariaDB and MySQL only."
 
 
 def _fleet_row(pool: PoolSummary, application: DrivenSummary) -> list[tuple[str, ...]]:

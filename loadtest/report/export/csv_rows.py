@@ -18,6 +18,7 @@ FIRST = (
     "model",
     "server",
     "process",
+    "role",
     "second_utc_s",
     "period",
     "stage",
@@ -26,7 +27,10 @@ FIRST = (
 
 
 def csv_lines(paths: Sequence[Path]) -> Iterator[str]:
-    """A line of column names, then a line per interval; a value that was not measured is empty."""
+    """A line of column names, then a line per interval; a value that was not measured is empty.
+
+    The role is `application` for a process of a driven application, otherwise empty.
+    """
     columns = _columns(paths)
     yield _line([*FIRST, *columns])
     for path in paths:
@@ -48,7 +52,8 @@ def _columns(paths: Sequence[Path]) -> list[str]:
 def _first(header: Header, interval: Interval) -> list[object]:
     told = [header.pool.name, header.round, header.load.model, header.server.name]
     length = f"{interval.length / 1e9:.9f}"
-    return [*told, interval.process, interval.second, interval.period, interval.stage, length]
+    place = [interval.process, interval.role, interval.second, interval.period, interval.stage]
+    return [*told, *place, length]
 
 
 def _values(interval: Interval) -> Iterator[tuple[str, object]]:

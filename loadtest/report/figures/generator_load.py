@@ -71,7 +71,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         title=_title(shown),
         alt="The load generator's CPU and event-loop lag over time. On average "
         + for_every_pool(shown, lambda pool: f"{_cpu(pool)} of a core"),
-        help=HELP + level_panels.gaps_help(lines),
+        help=HELP + level_panels.rounds_help(lines),
         svg=to_svg(_figure(lines, summary, allowed), "generator"),
         question="Did the load generator keep up?",
         table=_table(measurements, shown),
@@ -182,7 +182,7 @@ def _figure(lines: Lines, summary: Summary, allowed: Mapping[int, float | None])
         canvas.write_text(axes, 0.0, heading, text, transform=axes.transAxes, va="bottom")
         canvas.draw_grid(axes, "y")
     above.tick_params(axis="x", labelbottom=False)
-    level_panels.label_seconds(below, lines.values())
+    level_panels.label_seconds(below)
     return figure
 
 

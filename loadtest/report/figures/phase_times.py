@@ -28,8 +28,8 @@ HELP = (
     "Connecting, reconnecting and pinging are averages over all checkouts; most need none of them."
 )
 PHASES = ("waiting", "connecting", "reconnecting", "pinging", "holding", "resetting")
-# Each phase has the same colour in every report.
-SHADES = {name: canvas.PART_COLOURS[n] for name, n in zip(PHASES, (0, 1, 4, 2, 3, 5), strict=True)}
+# Each phase looks the same in every figure.
+PHASE_LOOKS = dict(zip(PHASES, (canvas.PART_LOOKS[n] for n in (0, 1, 5, 3, 4, 2)), strict=True))
 
 Parts = Mapping[str, Mapping[str, float]]
 
@@ -94,7 +94,7 @@ def _figure(parts: Parts) -> Figure:
     shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
     figure, axes = canvas.row_axes(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
-    canvas.stacked_bars(figure, axes, bars, [SHADES[phase] for phase in shown])
+    canvas.stacked_bars(figure, axes, bars, [PHASE_LOOKS[phase] for phase in shown])
     for row, total in enumerate(totals):
         canvas.write_text(axes, total + 0.012 * max(totals), row, duration(total))
     axes.set_xlim(0, max(totals))

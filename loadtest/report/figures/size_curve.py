@@ -225,11 +225,11 @@ def _dot(
 
 
 def _join(axes: Axes, points: Sequence[tuple[float, float | None]], shown: Shown) -> None:
-    """Draw a faint line through the valid pools, if they differ in size only."""
+    """Draw a faint line through the valid pools that have a limit, if they differ in size only."""
     valid = [
         (place, max(value, canvas.SHORTEST))
         for (place, value), pool in zip(points, shown.values(), strict=True)
-        if pool.valid and value is not None
+        if pool.valid and value is not None and pool.connections.allowed is not None
     ]
     if len({_most(pool) for pool in shown.values()}) == len(shown) and valid:
         axes.plot(*zip(*sorted(valid), strict=True), color=INK, lw=1, alpha=0.35, zorder=1)

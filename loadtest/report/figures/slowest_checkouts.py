@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.units import NO_VALUE, count, duration, level, percent
 from loadtest.model.summary import Anatomy, PoolSummary, Summary
-from loadtest.report.figures.phase_times import SHADES
+from loadtest.report.figures.phase_times import PHASE_LOOKS
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import FEW, Drawing, Table, pools_by_word, valid_or_all
 from loadtest.report.figures.toolkit.svg import to_svg
@@ -46,7 +46,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt="Shares of waiting, connecting and pinging in the time of slow checkouts. Most is "
         + _said(shown, kept),
         help=HELP,
-        svg=to_svg(_figure(kept), "slowest"),
+        # A single phase needs no picture: the title says it.
+        svg=to_svg(_figure(kept), "slowest") if len(_drawn_phases(kept)) > 1 else "",
         question="What are slow checkouts made of?",
         table=_table(summary.pools),
     )
@@ -100,6 +101,15 @@ def _table(pools: Sequence[PoolSummary]) -> Table:
     return Table(("pool", "percentile", "took", *phases, *others), tuple(rows))
 
 
+def _drawn_phases(kept: Kept) -> list[str]:
+    shown = [one for found in kept.values() for one in found]
+    return [
+        phase
+        for phase in CHECKOUT_PHASES
+        if any(phase_seconds(one)[phase] > VISIBLE * one.seconds for one in shown)
+    ]
+
+
 def _share(anatomy: Anatomy, seconds: float) -> str:
     return f"{duration(seconds)} ({percent(seconds / anatomy.seconds)})"
 
@@ -115,11 +125,10 @@ def _figure(kept: Kept) -> Figure:
     ]
     bars = {
         phase: [phase_seconds(one)[phase] / one.seconds for one in shown]
-        for phase in CHECKOUT_PHASES
-        if any(phase_seconds(one)[phase] > VISIBLE * one.seconds for one in shown)
+        for phase in _drawn_phases(kept)
     }
     figure, axes = canvas.row_axes(names, list(bars))
-    canvas.stacked_bars(figure, axes, bars, [SHADES[phase] for phase in bars])
+    canvas.stacked_bars(figure, axes, bars, [PHASE_LOOKS[phase] for phase in bars])
     for row, one in enumerate(shown):
         canvas.write_text(axes, 1.02, row, duration(one.seconds))
     axes.set_xlim(0, 1)

@@ -34,9 +34,9 @@ SHORTEST_WAIT = 1e-6
 # Room for the text beside the last dot, and between the names of rows and the first.
 _ROOM = 4
 # From this ratio on each dot has its time right above it.
-_APART = 100
+_APART = 3000
 # Inches to the right of the axes.
-_WITHOUT, _JAIN = 0.5, 1.15
+_WITHOUT, _JAIN = 0.4, 0.98
 
 Shared = Mapping[int, Sharing]
 
@@ -102,7 +102,7 @@ def _without(one: Sharing) -> str:
 
 def _figure(shared: Shared, summary: Summary) -> Figure:
     names = [summary.pools[number].name for number in shared]
-    figure, axes = canvas.row_axes(names, right=1.45, above=0.2)
+    figure, axes = canvas.row_axes(names, right=1.2, above=0.2)
     across = axes.get_yaxis_transform()
     wide = axes.get_position().width * canvas.WIDTH
     without, jains = 1 + _WITHOUT / wide, 1 + _JAIN / wide
@@ -114,7 +114,7 @@ def _figure(shared: Shared, summary: Summary) -> Figure:
         canvas.write_text(axes, jains, row, jain, transform=across, ha="center")
     for place, heading in ((without, "without"), (jains, "Jain")):
         canvas.write_text(axes, place, -0.68, heading, transform=across, ha="center", weight="bold")
-    canvas.log_seconds(axes, "x")
+    canvas.log_seconds(axes, "x", 3)
     low, high = axes.get_xlim()
     axes.set_xlim(low / _ROOM**2, _ROOM * high)
     canvas.draw_grid(axes, "x")

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Inches. Narrow, so that text is large enough on a telephone and two figures fit beside each other.
-WIDTH = 4.8
+# Inches. So narrow that text measures 11 pixels on a telephone and 8 points in two columns on
+# paper. report.css limits the width, so that text is never larger than 14 pixels.
+WIDTH = 3.6
 TEXT = 8.5
-SMALL = 7.5
 _ROW = 0.42
 _LEGEND = 0.19
 _LETTER = 0.072
@@ -29,8 +29,16 @@ _LINE = 0.145
 BLANK = "\N{NO-BREAK SPACE}"
 # Shorter times (s) are drawn as this: they do not matter, and zero has no logarithm.
 SHORTEST = 1e-5
-# Phases and kinds of errors start at the other end of the palette than pools.
-PART_COLOURS = tuple(POOL_COLOURS[number] for number in (4, 5, 3, 2, 6, 0, 1))
+# Colours are those of pools. Phases and kinds of errors have greys and patterns: their opacity, and
+# the hatching.
+PART_LOOKS: tuple[tuple[float, str], ...] = (
+    (0.8, ""),
+    (0.0, "/////"),
+    (0.5, ""),
+    (0.0, "....."),
+    (0.2, ""),
+    (0.0, "xxxxx"),
+)
 # Strokes and gaps, in line widths, for the second and third use of the colours.
 _STROKES = ("-", (0, (1.6, 0.9)), (0, (0.6, 0.7)))
 
@@ -130,13 +138,17 @@ def stacked_bars(
     figure: Figure,
     axes: Axes,
     parts: Mapping[str, Sequence[float]],
-    shades: Sequence[str] = PART_COLOURS,
+    looks: Sequence[tuple[float, str]] = PART_LOOKS,
 ) -> None:
-    """A bar in each row, made of parts with these colours, and a legend that names the parts."""
+    """A bar in each row, made of parts that look so, and a legend that names the parts."""
+    from matplotlib.colors import to_rgba
+
     ends = [0.0] * max(len(values) for values in parts.values())
-    for (name, values), shade in zip(parts.items(), cycle(shades), strict=False):
+    for (name, values), (opacity, pattern) in zip(parts.items(), cycle(looks), strict=False):
         places = range(len(values))
-        axes.barh(places, values, left=ends, height=0.56, color=shade, label=name, lw=0)
+        face = "none" if pattern else to_rgba(INK, opacity)
+        look: dict[str, Any] = {"facecolor": face, "edgecolor": INK, "hatch": pattern, "lw": 0.6}
+        axes.barh(places, values, left=ends, height=0.56, label=name, **look)
         ends = [end + value for end, value in zip(ends, values, strict=True)]
     figure.legend(
         loc="upper left",

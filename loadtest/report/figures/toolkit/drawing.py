@@ -26,7 +26,7 @@ class Drawing:
     """A figure for a page: a file name without ending, what it shows, and how to read it.
 
     question: the question that it answers. table: None if the page has one beside the figure.
-    chart: the same to be explored, where the page runs its script.
+    chart: the same to be explored, where the page runs its script. svg: empty if a title is enough.
     """
 
     name: str

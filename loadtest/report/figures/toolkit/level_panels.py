@@ -29,7 +29,8 @@ Limits = Sequence[tuple[int, str]]
 """Limits of a level, with their labels."""
 
 _GAPS = " Where a line has a gap, there is no data."
-_BANDS = " The shaded area around the thick line is the range of the rounds."
+_ROUNDS = " A line is the mean of the rounds"
+_BANDS = ", the shaded area around the thick one is their range"
 # How a figure draws each stroke; a dashed line has the colour of text.
 _STROKES: Mapping[Stroke, dict[str, Any]] = {
     "thick": {"lw": 2.2},
@@ -72,7 +73,7 @@ def draw_panels(
         canvas.write_text(axes, 0, 1.1, name, transform=axes.transAxes, weight="bold")
     for axes in rows[:-1]:
         axes.tick_params(axis="x", labelbottom=False)
-    label_seconds(rows[-1], lines.values())
+    label_seconds(rows[-1])
     return figure
 
 
@@ -122,24 +123,20 @@ def _known(level: float) -> str:
 
 
 def bands_help(lines: Mapping[int, LevelsOverTime]) -> str:
-    """How to read the shaded areas and the gaps of lines, if there are any."""
-    return (_BANDS if _several(lines.values()) else "") + gaps_help(lines)
+    """How to read lines of several rounds, the area around the thick one, and gaps."""
+    return rounds_help(lines, _BANDS)
 
 
-def gaps_help(lines: Mapping[int, LevelsOverTime]) -> str:
-    """What gaps of lines are, if there are any."""
+def rounds_help(lines: Mapping[int, LevelsOverTime], more: str = "") -> str:
+    """How to read lines of several rounds, and what gaps are, if there are any."""
+    of = f"{_ROUNDS}{more}." if any(line.rounds > 1 for line in lines.values()) else ""
     gaps = any(np.isnan(level).any() for line in lines.values() for level in line.levels.values())
-    return _GAPS if gaps else ""
+    return of + (_GAPS if gaps else "")
 
 
-def label_seconds(axes: Axes, lines: Collection[LevelsOverTime]) -> None:
+def label_seconds(axes: Axes) -> None:
     """Label the time axis."""
-    of = " (mean of the rounds)" if _several(lines) else ""
-    canvas.label_x(axes, f"seconds since measuring began{of}", loc="left")
-
-
-def _several(lines: Collection[LevelsOverTime]) -> bool:
-    return any(line.rounds > 1 for line in lines)
+    canvas.label_x(axes, "seconds since measuring began", loc="left")
 
 
 def frame(
@@ -197,7 +194,7 @@ def _name(axes: Axes, height: float, marks: Sequence[tuple[float, float, str]]) 
         shown, middle = canvas.shortened(name), (begin + end) / 2
         half = inch * canvas.text_width([shown]) / 2
         if middle - half >= free:
-            canvas.write_text(axes, middle, height, shown, fontsize=canvas.SMALL, **at)
+            canvas.write_text(axes, middle, height, shown, **at)
             free = middle + half
 
 

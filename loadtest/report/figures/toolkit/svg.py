@@ -21,7 +21,7 @@ _ON_DARK = ("#4aa8e0", "#f0803c", "#2fc79b", "#e09cc4", "#f0b440", "#8ccbf0", "#
 
 _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
-_TITLE_WIDTH = 50
+_TITLE_WIDTH = 40
 
 
 def to_svg(figure: Figure, name: str) -> str:

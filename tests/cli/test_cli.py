@@ -518,7 +518,8 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
     tmp_path: Path, number: signal.Signals
 ) -> None:
     # A busy machine may need seconds to see that the second run has begun.
-    command = loadtest_command(*COMPARE, "-t", "6s", "--results", tmp_path / "results")
+    longer = ["6s" if word == "2s" else word for word in COMPARE]
+    command = loadtest_command(*longer, "--results", tmp_path / "results")
     with running(tmp_path / "log", *command) as process:
         folder = compare_under_way(tmp_path, process)
         assert {"mariadbd", "mysqld"} & {one.name() for one in process.alive()}

@@ -43,7 +43,7 @@ def test_the_numbers_open_under_their_figure_and_stay_within_it(phone: Page) -> 
     for figure in phone.locator("figure").all():
         numbers = figure.locator(".numbers table")
         assert not numbers.is_visible()
-        figure.get_by_text("The numbers").click()
+        figure.get_by_text("The numbers", exact=True).click()
         assert numbers.is_visible()
         inside, around = figure.locator(".numbers .scroll").bounding_box(), figure.bounding_box()
         assert inside

@@ -32,7 +32,7 @@ HELP = (
 _OF_PROCESSES = " Each number of processes has a colour and a line."
 WAIT = "checkout.wait_seconds.p95"
 # A share of the axis: numbers of three digits must not touch.
-_LEAST_GAP = 0.07
+_LEAST_GAP = 0.1
 
 
 def draw(measurements: Measurements, summary: Summary) -> Drawing | None:

@@ -37,7 +37,7 @@ HELP = (
     "The scales of connections and of the wait are logarithmic. Pools without "
     "a limit are on the far right. Hollow dots are not valid."
 )
-_LEAST_GAP = 0.09
+_LEAST_GAP = 0.13
 _ROOM_ABOVE = 1.42
 # Inches: the height of a panel, and the room beside it.
 _TALL, _LEFT, _RIGHT = 1.35, 0.72, 0.3

@@ -50,7 +50,7 @@ class DrivenEngine:
             "name": name,
             "place": self._place,
             "own": own_settings(url, kwargs),
-            "by_url": not _leaves_url(url, kwargs),
+            "by_url": not _other_ways(url, kwargs),
         }
         self._refused = ""
         self._redirected_from: URL | None = None
@@ -97,17 +97,14 @@ class DrivenEngine:
         tell_reached(self._orders, engine, number)
 
 
-def _leaves_url(url: URL, kwargs: Mapping[str, Any]) -> bool:
-    """Whether an engine may connect to another address than the one of its URL."""
-    arguments = {*url.query, *(kwargs.get("connect_args") or ())}
-    own = any(kwargs.get(name) is not None for name in ("creator", "pool"))
-    return own or bool(_ADDRESSES & arguments)
+def _other_ways(url: URL, kwargs: Mapping[str, Any]) -> list[str]:
+    """The arguments by which an engine may connect to another address than the one of its URL."""
+    own = [name for name in ("creator", "pool") if kwargs.get(name) is not None]
+    return [*own, *sorted(_ADDRESSES & {*url.query, *(kwargs.get("connect_args") or ())})]
 
 
 def _fixed_address(url: URL, kwargs: Mapping[str, Any]) -> str:
     """Why another host and port in the URL would have no effect; empty if they would."""
-    if own := [name for name in ("creator", "pool") if kwargs.get(name) is not None]:
-        return f"faults need the address in its URL, but it connects by {own[0]}=..."
-    if fixed := sorted(_ADDRESSES & {*url.query, *(kwargs.get("connect_args") or ())}):
-        return f"faults need the address in its URL, but it connects by {fixed[0]}=..."
+    if ways := _other_ways(url, kwargs):
+        return f"faults need the address in its URL, but it connects by {ways[0]}=..."
     return "" if url.host else "faults need the address in its URL, which has no host"

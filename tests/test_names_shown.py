@@ -112,6 +112,7 @@ def shown(scenario: Path, server: Any, tmp_path_factory: pytest.TempPathFactory)
     )
     assert ended.returncode in (0, 4), ended.stderr
     result = folder / "latest"
+    render([result], result)  # with figures
     page, words = (result / "report.html").read_text(), (folder / "x.md").read_text()
     return Shown(result, ended.stdout, ended.stderr, words, page)
 

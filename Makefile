@@ -31,7 +31,7 @@ test-all: $(VENV)/.test $(OLDEST)/.test packages-postgresql ## the long tests, t
 	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool tests/recording
 	$(ALONE) --live -m 'provoked or alone' # other work on the machine would change some findings
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
-	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server and not long' || exit 1; \
+	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
 	done
 
 fixtures: $(VENV)/.test ## renew the recorded runs in tests/recorded, about three minutes

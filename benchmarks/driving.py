@@ -27,8 +27,8 @@ from loadtest.database.private_server import PrivateServer, free_port
 from loadtest.experiment.driving.application_environment import own_environment
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.driven_run import driven
-from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.running_application import prepare, started
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.pool import PoolConfig
 

@@ -21,8 +21,8 @@ from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import databases
 from loadtest.experiment.driving.application_trial import try_visitors
-from loadtest.experiment.driving.driven_databases import driven_databases
 from loadtest.experiment.driving.exposed_passwords import exposed_passwords
+from loadtest.experiment.driving.servers.driven_databases import driven_databases
 from loadtest.experiment.rounds import check_scenario, plans, run_all, runs_in_words
 from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Databases

@@ -19,7 +19,7 @@ from loadtest.database.private_server import free_port
 from loadtest.experiment import deadlines
 from loadtest.experiment.child_logs import end_of_log, log_text
 from loadtest.experiment.driving.driven_run import Watched, application_beside
-from loadtest.experiment.driving.driven_server import NO_SERVER, DrivenServer
+from loadtest.experiment.driving.servers.driven_server import NO_SERVER, DrivenServer
 from loadtest.experiment.faults.schedule import FaultSchedule, Happened
 from loadtest.experiment.run_plan import RunPlan, RunSettings
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances

@@ -17,7 +17,7 @@ from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
 from loadtest.experiment.driving import application_watch, told_engines
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
-from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.experiment.faults.relay import Relay
 from loadtest.model.allowances import UNSEEN_SECONDS
 from loadtest.model.driven_application import DrivenApplication

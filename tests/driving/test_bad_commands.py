@@ -12,8 +12,8 @@ import pytest
 
 from loadtest.experiment.driving import readiness
 from loadtest.experiment.driving.driven_run import driven
-from loadtest.experiment.driving.driven_server import NO_SERVER
 from loadtest.experiment.driving.look import look_at
+from loadtest.experiment.driving.servers.driven_server import NO_SERVER
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
 from loadtest.model.experiment import Experiment

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import URL
 
-from loadtest.experiment.driving import driven_databases
-from loadtest.experiment.driving.driven_server import DrivenServer
-from loadtest.experiment.driving.engine_servers import KnownServer
 from loadtest.experiment.driving.look import ApplicationFacts
+from loadtest.experiment.driving.servers import driven_databases
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.engine_servers import KnownServer
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.single_run import Database
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL
 
-from loadtest.experiment.driving.driven_databases import driven_databases
+from loadtest.experiment.driving.servers.driven_databases import driven_databases
 from loadtest.experiment.single_run import Database
 from loadtest.model.allowances import NO_ALLOWANCES
 from loadtest.model.driven_application import DrivenApplication

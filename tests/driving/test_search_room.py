@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from loadtest.database.preflight.checks import ALLOWED_SHARE, connections_allowed, run_checks
-from loadtest.experiment.driving.search_room import fitted
+from loadtest.experiment.driving.servers.search_room import fitted
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import LoadConfig

@@ -14,7 +14,7 @@ import pytest
 from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize
 from loadtest.experiment import search_runs as searching
-from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.experiment.run_plan import RunPlan
 from loadtest.experiment.search_runs import (
     longest_seconds,

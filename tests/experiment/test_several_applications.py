@@ -16,8 +16,9 @@ from rich.console import Console
 
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment import conduct
-from loadtest.experiment.driving import application_trial, driven_databases
+from loadtest.experiment.driving import application_trial
 from loadtest.experiment.driving.look import ApplicationFacts
+from loadtest.experiment.driving.servers import driven_databases
 from loadtest.experiment.rounds import ScenarioFacts, plans, write_down
 from loadtest.experiment.run_plan import RunSettings
 from loadtest.experiment.single_run import Database, Databases

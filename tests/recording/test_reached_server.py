@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, QueuePool, create_engine
 
-from loadtest.experiment.driving.engine_servers import KnownServer
+from loadtest.experiment.driving.servers.engine_servers import KnownServer
 from loadtest.model.server_identity import ReachedServer
 from loadtest.recording.steering import reached_server
 from loadtest.recording.steering.reached_server import tell_reached

@@ -16,10 +16,10 @@ from loadtest.analysis.driven.server_concurrency import thread_facts
 from loadtest.database.redaction import without_passwords
 from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
-from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.process_count import serving_processes
 from loadtest.experiment.driving.read_back import check_pool, check_told, not_through_relay
 from loadtest.experiment.driving.running_application import RunningApplication
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.experiment.driving.told_engines import ToldEngines
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND, beyond_announced
 from loadtest.model.driven_application import DrivenApplication

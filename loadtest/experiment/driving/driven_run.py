@@ -12,10 +12,10 @@ from loadtest.experiment.child_logs import shorten_log
 from loadtest.experiment.driving.application_environment import environment_of, own_environment
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
-from loadtest.experiment.driving.driven_server import DrivenServer
 from loadtest.experiment.driving.process_count import check_processes, wait_for_processes
 from loadtest.experiment.driving.read_back import asked_settings
 from loadtest.experiment.driving.running_application import prepare, started
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.experiment.run_plan import RunPlan
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import RefusedRun, UsageError

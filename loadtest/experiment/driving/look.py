@@ -10,7 +10,7 @@ from typing import Any
 
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.driven_run import driven
-from loadtest.experiment.driving.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.experiment import Experiment

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import URL
 
-from loadtest.experiment.driving.server_address import address_in_words, server_address
+from loadtest.experiment.driving.servers.server_address import address_in_words, server_address
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.errors import RefusedRun
 from loadtest.model.pool import AS_IS, PoolConfig

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import URL
 
 from loadtest.database.engine import DRIVER
-from loadtest.experiment.driving.server_address import address_in_words, server_address
+from loadtest.experiment.driving.servers.server_address import address_in_words, server_address
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.errors import UsageError
 from loadtest.model.fault import Fault

@@ -11,19 +11,19 @@ from loadtest.database.preflight.announcement import database_place
 from loadtest.database.preflight.situation import Demand, Situation
 from loadtest.database.redaction import without_passwords
 from loadtest.experiment.databases import work_in_words
-from loadtest.experiment.driving.driven_server import DrivenServer
-from loadtest.experiment.driving.engine_servers import (
+from loadtest.experiment.driving.look import ApplicationFacts
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.engine_servers import (
     KnownServer,
     ServerRules,
     refuse_unless_reached,
 )
-from loadtest.experiment.driving.look import ApplicationFacts
-from loadtest.experiment.driving.other_engines import (
+from loadtest.experiment.driving.servers.other_engines import (
     most_of_engine,
     of_server,
     other_servers,
 )
-from loadtest.experiment.driving.search_room import fitted
+from loadtest.experiment.driving.servers.search_room import fitted
 from loadtest.experiment.run_demand import demand_of
 from loadtest.experiment.single_run import Database
 from loadtest.model.allowances import Allowances

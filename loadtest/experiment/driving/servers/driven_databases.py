@@ -22,17 +22,17 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.database.server_program import refuse_beside_database
 from loadtest.experiment.databases import checked
 from loadtest.experiment.driving.driven_run import naming_application
-from loadtest.experiment.driving.driven_server import DrivenServer
-from loadtest.experiment.driving.engine_servers import (
+from loadtest.experiment.driving.look import ApplicationFacts, look_at
+from loadtest.experiment.driving.servers.driven_server import DrivenServer
+from loadtest.experiment.driving.servers.engine_servers import (
     KnownServer,
     has_server,
     is_readable,
     refuse_unless_reached,
     seen_from_here,
 )
-from loadtest.experiment.driving.intended_runs import IntendedRuns
-from loadtest.experiment.driving.look import ApplicationFacts, look_at
-from loadtest.experiment.driving.server_address import address_in_words, refuse_other_server
+from loadtest.experiment.driving.servers.intended_runs import IntendedRuns
+from loadtest.experiment.driving.servers.server_address import address_in_words, refuse_other_server
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.experiment.faults.fault_address import fault_address
 from loadtest.experiment.faults.schedule import FaultSchedule, refuse_without_private_server

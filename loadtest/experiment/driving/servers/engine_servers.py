@@ -11,7 +11,7 @@ from sqlalchemy import URL, text
 from loadtest.database.connection_errors import connection_error
 from loadtest.database.engine import DRIVER
 from loadtest.database.probing import probing_engine
-from loadtest.experiment.driving.server_address import (
+from loadtest.experiment.driving.servers.server_address import (
     ServerAddress,
     address_in_words,
     server_address,

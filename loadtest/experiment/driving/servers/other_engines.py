@@ -8,13 +8,13 @@ from dataclasses import dataclass, field, replace
 from loadtest.database.preflight.announcement import connections_now, database_place, situation
 from loadtest.database.preflight.situation import Demand
 from loadtest.experiment.databases import checked
-from loadtest.experiment.driving.engine_servers import (
+from loadtest.experiment.driving.look import ApplicationFacts
+from loadtest.experiment.driving.servers.engine_servers import (
     KnownServer,
     has_server,
     refuse_unless_reached,
     seen_from_here,
 )
-from loadtest.experiment.driving.look import ApplicationFacts
 from loadtest.experiment.driving.told_engines import ToldEngine
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig

@@ -1,0 +1,1 @@
+"""The database servers of driven applications: found, announced, limited and checked."""

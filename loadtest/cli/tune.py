@@ -81,7 +81,6 @@ def tune(
     --app-processes 1,2 --ready http://127.0.0.1:8800/health
     --objective 'request["GET /orders"].p95 <= 200ms'[/]
     """
-    driven.refuse_several("a search has")
     asked = {"rounds": 1, "objective": objective, "margin": margin, "server": server}
     asked |= driven.settings()
     driven.refuse_several("a search drives")

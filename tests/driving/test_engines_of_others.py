@@ -82,7 +82,5 @@ def test_a_function_of_an_engine_that_is_not_under_test_needs_permission(
     with pytest.raises(UsageError) as refused:
         found(tmp_path, BY_FUNCTION + AUDIT, chosen="audit")
     first, second = refused.value.problems
-    assert first.endswith(
-        "a function or an argument of the application, and its URL names no server"
-    )
+    assert first.endswith("connects by an own function or argument, and its URL names no server")
     assert "its connections must be announced, too: give --allow-overload" in second

@@ -74,5 +74,5 @@ def test_the_password_is_nowhere(shop: Driven, postgresql: PrivatePostgresql) ->
     secret = str(postgresql.url.password)
     assert secret not in shop.process.output
     files: list[Path] = [path for path in shop.results.rglob("*") if path.is_file()]
-    assert len(files) > 8
+    assert len(files) >= 6  # run, its log, page, summary, plan and the log of the application
     assert [path for path in files if secret.encode() in path.read_bytes()] == []

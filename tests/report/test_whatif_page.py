@@ -56,13 +56,13 @@ def test_the_page_fits_asks_for_nothing_and_complains_of_nothing(
     page.close()
 
 
-def test_on_a_wide_screen_the_figure_fills_its_card(browser: Browser, address: str) -> None:
+def test_on_a_wide_screen_the_figure_fills_most_of_its_card(browser: Browser, address: str) -> None:
     page = browser.new_page(viewport={"width": 1600, "height": 900})
     page.goto(address)
     card, drawn = page.locator("figure").bounding_box(), page.locator("figure svg").bounding_box()
     assert card
     assert drawn
-    assert drawn["width"] > 0.85 * card["width"]
+    assert drawn["width"] > 0.7 * card["width"]
     page.close()
 
 

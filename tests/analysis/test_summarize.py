@@ -169,8 +169,8 @@ def test_the_json_has_the_keys_of_schema_1_and_says_more_in_a_few_places(tmp_pat
     assert data["schema"] == 1
     assert _keys(pool) == (
         "name given model server_name application_name pool processes rounds seconds throughput "
-        "checkout hold_seconds request_seconds request schedule_lag_seconds dropped abandoned arrivals "
-        "connections errors retries generator server stages faults objectives findings "
+        "checkout hold_seconds request_seconds request schedule_lag_seconds dropped abandoned "
+        "arrivals connections errors retries generator server stages faults objectives findings "
         "application valid"
     )
     assert _keys(pool["checkout"]) == (

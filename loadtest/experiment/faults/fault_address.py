@@ -1,4 +1,4 @@
-"""Where faults act between an application behind HTTP and a server that it finds by itself."""
+"""The server at which faults act for an application that finds its database without this tool."""
 
 from __future__ import annotations
 

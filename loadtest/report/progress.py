@@ -67,7 +67,8 @@ class RunProgress:
         self._deadlock_told = False
         self._now = ""
         names = [plan.pool.name for plan in plans] if most is None else []
-        self._table = RoundTable(list(dict.fromkeys(names)), max(plan.round for plan in plans))
+        rounds = max(plan.round for plan in plans) if most is None else None
+        self._table = RoundTable(list(dict.fromkeys(names)), rounds)
         self._compares = most is not None or len(plans) > 1
         self._bar = Progress(
             BarColumn(bar_width=None),

@@ -28,12 +28,13 @@ class _Measured:
 class RoundTable:
     """The numbers of each pool, a row that changes with each of its runs.
 
-    The waits of users that still wait are not among them, unlike in a summary.
+    The waits of users that still wait are not among them, unlike in a summary. rounds: the planned
+    number; None if the results decide it.
     """
 
-    def __init__(self, pools: list[str], rounds: int) -> None:
+    def __init__(self, pools: list[str], rounds: int | None) -> None:
         self._pools = {name: _Measured() for name in pools}
-        self._rounds = rounds
+        self._planned = "" if rounds is None else f"/{rounds}"
         self._run: list[Interval] = []
 
     def take(self, interval: Interval) -> None:
@@ -58,7 +59,7 @@ class RoundTable:
     def rows(self) -> Iterator[tuple[str, ...]]:
         """The cells of each pool, under ROUND_COLUMNS."""
         for name, measured in self._pools.items():
-            rounds = f"{len(measured.per_second)}/{self._rounds}"
+            rounds = f"{len(measured.per_second)}{self._planned}"
             yield (name, rounds, *_cells(measured))
 
 

@@ -121,6 +121,16 @@ def test_without_a_terminal_it_is_a_line_for_each_run() -> None:
     ]
 
 
+def test_a_search_adds_a_row_for_each_size_and_counts_its_rounds() -> None:
+    console = terminal()
+    progress = RunProgress(console, [PLAN], quiet=False, most=9)
+    for _ in range(2):
+        progress.begin(PLAN)
+        progress.interval(interval(counters={"requests": 7, "cpu": 0}, wait=[3]))
+        progress.end(PLAN)
+    assert "20+0 2 7.00 7.00 – 7.00 3.00 ms 0 % 0 %" in rows_of(shown_by(console, progress))
+
+
 def test_a_run_that_failed_is_in_no_row() -> None:
     console = terminal()
     progress = RunProgress(console, [PLAN, PLAN], quiet=False)

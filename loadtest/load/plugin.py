@@ -34,7 +34,8 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
 from loadtest.load.measured_users import MeasuredUsers
-from loadtest.load.options import run_options, start_form
+from loadtest.load.options import run_options
+from loadtest.load.options.start_form import StartForm
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import RunOutput, machine_facts, versions
@@ -144,11 +145,11 @@ class Plugin:
         if web_ui:
             self.live.serve(web_ui, self.options.web_base_path)
             locust_pages.extend(web_ui, self.live.statistics)
-            start_form.arrange(
+            StartForm(
                 web_ui,
-                _added.headings,
+                _added,
+                options=lambda: self.options,
                 check=lambda form: self.limits.check_form(form, _added),
-                current=lambda: vars(self.options),
             )
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.live.registry)

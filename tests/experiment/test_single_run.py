@@ -140,12 +140,12 @@ class TestArguments:
         from locust.argument_parser import get_parser
 
         from loadtest.load import plugin  # noqa: F401 - it adds the options
-        from loadtest.load.options import run_options
+        from loadtest.load.options.pool_options import pool_config
 
         arguments = plan(pool).arguments()
         parsed = get_parser(default_config_files=[]).parse_args(arguments)
 
-        assert run_options.pool_config(parsed) == parse_pool(pool)
+        assert pool_config(parsed) == parse_pool(pool)
 
 
 def test_a_command_is_one_line_for_a_shell() -> None:

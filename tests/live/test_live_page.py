@@ -328,6 +328,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     for figure in ("Overflow", "Waiting", "Timeouts", "Load generator"):
         expect(page.get_by_role("row", name=re.compile(f"^{figure}"))).to_be_visible()
     page.screenshot(path=web.screenshots / "locust-tab.png", full_page=True)
+    assert barriers(page) == []
     below = page.get_by_role("table").bounding_box()
     shown = links.bounding_box()
     assert below is not None
@@ -338,7 +339,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     expect(links).to_be_hidden()
     page.get_by_role("tab", name="Connection pool").click()
     with page.expect_popup() as opened:
-        links.get_by_role("link", name="Live page with charts").click()
+        links.get_by_role("link", name="Live page with charts").press("Enter")
     expect(opened.value.get_by_role("heading", level=1)).to_have_text("1+1")
     opened.value.close()
     stop(web, page)

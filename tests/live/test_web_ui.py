@@ -195,7 +195,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
         open_form(page)
         page.screenshot(path=web.screenshots / f"locust-form-{width}.png", full_page=True)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert barriers(page) == []
+        assert barriers(page, "main") == []
     load = page.get_by_role("button", name="Load test")
     expect(load).to_have_attribute("aria-expanded", "false")
     load.press("Enter")
@@ -206,7 +206,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
     )
     assert texts.count() > 30
     assert cut == []
-    assert barriers(page) == []
+    assert barriers(page, "main") == []
     page.screenshot(path=web.screenshots / "locust-form-open.png", full_page=True)
     load.press("Space")
     expect(field(page, "seed")).to_be_hidden()

@@ -16,7 +16,8 @@ class DrivenPart(Struct, frozen=True):
     engine: the recorded pool's name. place: the code that makes the engine. database: its dialect
     and driver. threads: those of one process that serve requests, and the option that sets them.
     own_pool: the settings of its pool in the application. processes: the number of processes that
-    was asked for, if any; in the plan of a search, all of them.
+    was asked for, if any; in the plan of a search, all of them. ended: the processes that had ended
+    when the load did.
     """
 
     name: str = ""
@@ -30,3 +31,4 @@ class DrivenPart(Struct, frozen=True):
     versions: dict[str, str] = {}
     own_pool: dict[str, Any] = {}
     processes: tuple[int, ...] = ()
+    ended: tuple[str, ...] = ()

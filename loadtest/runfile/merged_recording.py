@@ -49,8 +49,8 @@ def merge(
     """Put what an application recorded during a run into the run's file; delete the recordings.
 
     facts: further fields of `DrivenPart`. names: of the pools that are meant; empty: the used one.
-    forked: when processes (their ids) forked; those that have used no connection since are left out,
-    unless the application has no others.
+    forked: when processes forked, by their ids; those that have used no connection since are left
+    out, unless the application has no others.
     A run that has its application already is unchanged.
     Raises UsageError if the application recorded no pool, or several, and then changes nothing.
     """

@@ -140,7 +140,7 @@ def test_a_search_keeps_the_settings_and_suggests_a_timeout_separately(tmp_path:
     )
     assert any(
         line.startswith(
-            "pool_timeout was the application's own, 10 seconds. Suggested instead: pool_timeout=1, "
+            "pool_timeout was the application's own, 10 seconds. Suggested instead: pool_timeout=1"
         )
         for line in rest
     )

@@ -117,7 +117,7 @@ def test_another_number_of_processes_under_load_refuses_the_run(
     watch.take(load_second(0, period="warmup"))
     watch.conclude()
     watch.take(load_second(1))
-    with pytest.raises(RefusedRun, match="requested 2 processes .* but 1 with an engine ran in 1"):
+    with pytest.raises(RefusedRun, match=r"requested 2 processes .* but 1 with an engine ran in 1"):
         watch.conclude()
 
 

@@ -143,7 +143,10 @@ def test_a_worker_that_ends_or_is_replaced_refuses_no_run(
     [
         ([3] * 7 + [2] * 2 + [1], "but 2 with an engine ran in 3 of 10 measured seconds"),
         ([4] * 5, "but 4 with an engine ran in 5 of 5 measured seconds; every process that makes"),
-        ([0, 1, 1], "but 1 with an engine ran in 3 of 3 measured seconds; the others ended, or made"),
+        (
+            [0, 1, 1],
+            "but 1 with an engine ran in 3 of 3 measured seconds; the others ended, or made",
+        ),
         ([1], "but 1 with an engine ran in 1 of 1 measured second"),
     ],
 )

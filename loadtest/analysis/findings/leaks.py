@@ -39,6 +39,6 @@ def leak_flaw(pool: PoolSummary) -> list[str]:
     if not any(finding.code == "leak" for finding in pool.findings):
         return []
     return [
-        f"With {pool.name} connections are returned late or not at all (see the finding leak). Fix the "
-        "leak first: a larger pool only takes longer to run out of them."
+        f"With {pool.name} connections are returned late or not at all (see the finding leak). Fix "
+        "the leak first: a larger pool only takes longer to run out of them."
     ]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from loadtest.analysis.fleet.capacity import (
     MAX_CONNECTIONS,
-    MAX_USER_CONNECTIONS,
     OPEN_FILES,
     Capacity,
     Fleet,

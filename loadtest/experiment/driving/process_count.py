@@ -85,7 +85,7 @@ class ProcessesUnderLoad:
         others = Counter(found for found in self._found.values() if found != self._asked)
         seconds, wrong = len(self._found), others.total()
         right, enough = seconds - wrong, min(LEAST_MEASURED * seconds, seconds - MISSING_SECONDS)
-        if not wrong or (right and right >= enough):
+        if self._asked is None or not wrong or (right and right >= enough):
             return
         ((usual, _),) = others.most_common(1)
         when = f"ran in {wrong} of {plural(seconds, 'measured second')}"

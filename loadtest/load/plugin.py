@@ -16,6 +16,7 @@ import os
 import socket
 import sys
 from argparse import Namespace
+from collections.abc import Callable
 from functools import partial
 from typing import Any, cast
 
@@ -127,6 +128,8 @@ class Plugin:
             url = self.database.url
             PoolUser.host = f"{url.host}:{url.port or 3306}/{url.database}"
         self.limits.enforce()
+        if self.options.headless:
+            internals.intercept_quits(self.runner, self._quit)
         self._serve(web_ui)
         if self.options.headless:
             self._prepare()
@@ -207,6 +210,7 @@ class Plugin:
         if not self.master:
             # After the tickers, so that each stage is cut before the users of the next one start.
             run.at_end(follow_stages(self.runner, stages, warmup))
+        run.begin_load()
 
     def _record(
         self, run: RunUnderWay, options: Namespace, pool: PoolConfig
@@ -257,6 +261,12 @@ class Plugin:
             self.run.end = error.end
             internals.show_failure(self.runner, self.process, str(error))
             gevent.spawn(self.runner.quit if self.options.headless else self.runner.stop)
+
+    def _quit(self, quit_: Callable[[], None]) -> None:
+        """Quit the runner; at the time limit, when the load has lasted for as long."""
+        if rest := self.run.rest_of_load:
+            gevent.sleep(rest)
+        quit_()
 
     def _on_stopping(self, environment: Any, **_: Any) -> None:
         run, time_is_up = self.run, self.run.time_is_up

@@ -37,14 +37,14 @@ class StartedComparison:
         self, number: int, asked: Mapping[str, str], words: Sequence[str], database_url: str
     ) -> None:
         self.number, self.asked, self.cancelled = number, dict(asked), False
-        environment = environment_with(database_url)
+        given = environment_with(database_url)
         try:
             # Not in the results, which do not exist yet. Both files are removed when closed.
             self._said = tempfile.TemporaryFile()  # noqa: SIM115 - until close()
             self._result = tempfile.TemporaryFile()  # noqa: SIM115
             self._kept = supervisor.start_supervised(
                 [*PROGRAM, *words],
-                environment={n: v for n, v in environment.items() if n not in _FOR_TERMINALS},
+                environment={n: v for n, v in given.items() if n not in _FOR_TERMINALS},
                 output=self._result,
                 errors=self._said,
                 grace=_PATIENCE_SECONDS,

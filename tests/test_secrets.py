@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
-import psutil
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -23,7 +22,6 @@ from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.driving.applications import MEASURED, driving
 from tests.processes import (
-    Running,
     ended_here,
     fetch,
     free_port,
@@ -98,28 +96,19 @@ def assert_files_silent(folder: Path) -> None:
         assert_silent(str(path), path.read_bytes().decode(errors="replace"))
 
 
-def watched(process: Running) -> dict[str, str]:
-    """The command lines of a command and all that it starts, while it runs."""
-    seen = {}
-    while process.process.poll() is None:
-        for one in process.alive():
-            try:
-                seen[str(one.pid)] = " ".join(one.cmdline())
-            except psutil.Error:
-                continue
-        time.sleep(0.1)
-    return seen
-
-
 def command_lines(log: Path, *arguments: Any, env: dict[str, str] | None = None) -> list[str]:
     """The command lines of all that a command of the tool starts, after it has ended."""
-    with running(log, *loadtest_command(*arguments), env=env) as run:
-        lines = watched(run)
-        code = run.wait()
-    assert code in (0, 4, 5), run.output
-    lines.pop(str(run.process.pid))
+    lines, begin = list[str](), subprocess.Popen.__init__
+
+    def noted(self: Any, command: Sequence[Any], *given: Any, **options: Any) -> None:
+        lines.append(" ".join(map(str, command)))
+        begin(self, command, *given, **options)
+
+    with mock.patch.object(subprocess.Popen, "__init__", noted):
+        ended = ended_here(log, *arguments, env=env)
+    assert ended.code in (0, 4, 5), ended.output
     assert lines, "a process of its own"
-    return list(lines.values())
+    return lines
 
 
 @pytest.mark.database
@@ -271,9 +260,10 @@ def test_a_server_that_goes_away_is_told_without_it(
         runs = tmp_path.glob("results/point-select-*/runs/*.jsonl")
         return sum(total(so_far(path)).counters[name] for path in runs)
 
+    environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
     lock = "ALTER USER loadtest_secret@'127.0.0.1' ACCOUNT"
     with (
-        running(tmp_path / "log", *command, env={"LOADTEST_DATABASE_URL": spoken(secret)}) as run,
+        running(tmp_path / "log", *command, env=environment, warm=True) as run,
         admin.connect() as connection,
     ):
         run.until(lambda: counted("requests"), "the first second")

@@ -28,6 +28,7 @@ CHILDREN = (
     "loadtest.experiment.trial.trial_process",
     "loadtest.load.setup.driver_probe",
 )
+UNPATCHED = "LOCUST_SKIP_MONKEY_PATCH"
 # Not that of the first client: it may have settings for Locust.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
 _DEADLINES = (deadlines.LOOK_SECONDS, deadlines.START_SECONDS, deadlines.TRIAL_LIMIT_SECONDS)
@@ -97,4 +98,5 @@ def _command(module: str, *arguments: str) -> list[str]:
 def _fits(module: str, arguments: tuple[str, ...]) -> bool:
     """Whether a fork is like a new process: it is patched, and has the usual deadlines."""
     usual = (deadlines.LOOK_SECONDS, deadlines.START_SECONDS, deadlines.TRIAL_LIMIT_SECONDS)
-    return module in CHILDREN and "loadtest.threads" not in arguments and usual == _DEADLINES
+    patched = "loadtest.threads" not in arguments and UNPATCHED not in os.environ
+    return module in CHILDREN and patched and usual == _DEADLINES

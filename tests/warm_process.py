@@ -54,10 +54,12 @@ def serve(address: str) -> None:
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     listener.bind(f"\0{address}")
     listener.listen(64)
-    _handle(signal.SIGCHLD, signal.SIG_IGN)  # attendants leave no zombies
     print("ready", flush=True)
     while True:
         number, _ = listener._accept()
+        with suppress(ChildProcessError):
+            while _wait(-1, os.WNOHANG)[0]:
+                pass
         if not _fork():
             listener.close()
             supervisor.die_with_parent()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +53,12 @@ def _load(more: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*LOAD[:at], *LOAD[at + 2 :])
 
 
-def by_hand(results: Path, *more: Any) -> list[str]:
+def by_hand(
+    results: Path, *more: Any, command: Callable[..., list[str]] = locust_command
+) -> list[str]:
     """A run without an end."""
     arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 4, "-r", 4)
-    return locust_command(*arguments, "--results", results, *more)
+    return command(*arguments, "--results", results, *more)
 
 
 def at(url: URL) -> dict[str, str]:

@@ -35,7 +35,7 @@ Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 # With signs that an address has to have written otherwise.
 PASSWORD = "s3cr3t/of:n0body@all%"
 POINT_SELECT = "scenarios/point_select.py"
-SHORT = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try")
+SHORT = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--option", "point_rows=100")
 # One pool, greenlets and threads, through a relay, and its connections are killed.
 EXPERIMENT = f"""
 name = "secretive"
@@ -45,6 +45,8 @@ rounds = 1
 users = 2
 duration = "4s"
 warmup = "0s"
+[options]
+point_rows = 100
 [[fault]]
 kind = "connect-delay"
 delay = "10ms"

@@ -60,9 +60,11 @@ def installed(home: Path) -> Installed:
     """The command of that environment."""
     environment = {k: v for k, v in without_database().items() if k != "PYTHONPATH"}
 
-    def run(*arguments: Any, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: Any, cwd: Path, check: bool = True, **more: str
+    ) -> subprocess.CompletedProcess[str]:
         command = [str(home / "bin" / "loadtest"), *map(str, arguments)]
-        how: dict[str, Any] = {"env": environment, "cwd": cwd, "timeout": 120}
+        how: dict[str, Any] = {"env": environment | more, "cwd": cwd, "timeout": 120}
         return subprocess.run(command, check=check, capture_output=True, text=True, **how)
 
     return run
@@ -121,11 +123,15 @@ def test_it_records_an_application(installed: Installed, home: Path, tmp_path: P
 
 
 @pytest.mark.server
-def test_it_measures_and_reports(installed: Installed, tmp_path: Path) -> None:
+def test_it_measures_and_reports(
+    installed: Installed, server: PrivateServer, tmp_path: Path
+) -> None:
     installed("scenarios", "held_connection", cwd=tmp_path)
     load = ("-u", 5, "-t", "2s", "--warmup", "0s", "--pool", "2+0", "--no-try")
+    where = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
+    run = ("run", "held_connection.py", *load, "--json")
     # Whether a busy machine lets it call the measurement valid is not the question.
-    told = installed("run", "held_connection.py", *load, "--json", cwd=tmp_path, check=False)
+    told = installed(*run, cwd=tmp_path, check=False, **where)
     (pool,) = json.loads(told.stdout)["pools"]
     assert pool["checkout"]["count"] > 0
     assert pool["connections"]["peak"] == 2

@@ -27,18 +27,8 @@ POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 # Ten users who hold a connection for 50 ms each: the generator has little to do.
 COMPARE = (
     *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
-    *(
-        "--warmup",
-        "0s",
-        "--no-try",
-        "--pool",
-        "small:3+0",
-        "--pool",
-        "fitting:10+0",
-        "--rounds",
-        2,
-        "-v",
-    ),
+    *("--option", "held_rows=100", "--warmup", "0s", "--no-try", "--rounds", 2, "-v"),
+    *("--pool", "small:3+0", "--pool", "fitting:10+0"),
 )
 FAILING = """
 from locust import constant, task

@@ -16,7 +16,7 @@ from tests.processes import Running, loadtest_command, locust_command, until
 
 POINT_SELECT = "scenarios/point_select.py"
 SERVER_FOLDERS = ("loadtest-mariadb-", "loadtest-mysql-")
-LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s", "--no-try")
+LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s", "--no-try", "--option", "point_rows=100")
 # A user who is in a task for longer than anybody would wait for the end of a run.
 LONG_TASK = """
 from locust import task
@@ -57,7 +57,8 @@ def by_hand(
     results: Path, *more: Any, command: Callable[..., list[str]] = locust_command
 ) -> list[str]:
     """A run without an end."""
-    arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 4, "-r", 4)
+    users = ("-u", 4, "-r", 4, "--point-rows", 100)
+    arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", *users)
     return command(*arguments, "--results", results, *more)
 
 

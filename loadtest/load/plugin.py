@@ -148,8 +148,7 @@ class Plugin:
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
             settings = partial(served_settings, self.environment, self.database, _added)
-            driving = self.options.driving
-            self.live.serve(web_ui, self.options.web_base_path, None if driving else settings)
+            self.live.serve(web_ui, self.options.web_base_path, settings)
             locust_pages.extend(web_ui, self.live.statistics)
             StartForm(web_ui, _added, lambda: self.options, self._check_form)
         if self.options.metrics_port:
@@ -173,8 +172,8 @@ class Plugin:
         """End a comparison of the live page, drop the tables, and stop the private server."""
         # Leaked connections would lock the tables.
         forgotten = self.users.targets if self.database.made else []
-        steps = (*(target.cut_off for target in forgotten), self.database.close)
-        for step in (self.live.comparisons.close, *steps):
+        steps = [target.cut_off for target in forgotten]
+        for step in (self.live.comparisons.close, *steps, self.database.close):
             attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:

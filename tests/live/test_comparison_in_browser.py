@@ -122,7 +122,7 @@ def test_a_cancelled_comparison_keeps_a_report_and_a_killed_locust_leaves_nothin
 ) -> None:
     endless = {"Pools": "2+0 4+0", "Rounds": "50", "Duration": "2s"}
     start(page, **endless)
-    state(page, re.compile("[1-9] of 100 runs have ended"))
+    state(page, re.compile("[1-9] of 100 runs done"))
     page.reload()
     expect(field(page, "Pools")).to_have_value("2+0 4+0")
     expect(field(page, "Pools")).to_be_disabled()
@@ -138,5 +138,5 @@ def test_a_cancelled_comparison_keeps_a_report_and_a_killed_locust_leaves_nothin
 
     page.goto(f"{web.address}/pool")
     start(page, **endless)
-    state(page, re.compile("[1-9] of 100 runs have ended"))
+    state(page, re.compile("[1-9] of 100 runs done"))
     stop_with(web.process, signal.SIGKILL)

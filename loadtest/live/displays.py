@@ -30,15 +30,18 @@ class Live:
         self._points: Points | None = None
         self.comparisons = PageComparisons()
 
-    def serve(self, web_ui: Any, base_path: str, settings: Callable[[], ServedSettings]) -> None:
+    def serve(
+        self, web_ui: Any, base_path: str, settings: Callable[[], ServedSettings] | None
+    ) -> None:
         """Add pages to Locust's web UI, below base_path.
 
-        settings: returns the settings that comparisons take over.
+        settings: returns the settings that comparisons take over; None: the page starts none.
         """
         self._points = Points()
         web.add_routes(web_ui, self.registry)
-        page.add_pages(web_ui, self._points, base_path)
-        add_comparison_pages(web_ui, base_path, self.comparisons, settings, page.report_answer)
+        page.add_pages(web_ui, self._points, base_path, comparing=settings is not None)
+        if settings:
+            add_comparison_pages(web_ui, base_path, self.comparisons, settings, page.report_answer)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:

@@ -34,10 +34,11 @@ _NO_REPORT = "There is no report yet. loadtest creates the report at the end.\n"
 _COMPARING = b"<!-- comparing -->"
 
 
-def add_pages(web_ui: Any, points: Points, base_path: str) -> None:
+def add_pages(web_ui: Any, points: Points, base_path: str, *, comparing: bool = False) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
     A report is found by the number of its run in this process, never by a path from a request.
+    comparing: whether the page has the form for comparisons.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
 
@@ -46,7 +47,7 @@ def add_pages(web_ui: Any, points: Points, base_path: str) -> None:
 
     def pool() -> Response:
         response = _file("pool.html")
-        form = (_FOLDER / "compare.html").read_bytes()
+        form = (_FOLDER / "compare.html").read_bytes() if comparing else b""
         response.set_data(response.get_data().replace(_COMPARING, form))
         return response
 

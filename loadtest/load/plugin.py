@@ -148,7 +148,8 @@ class Plugin:
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
             settings = partial(served_settings, self.environment, self.database, _added)
-            self.live.serve(web_ui, self.options.web_base_path, settings)
+            driving = self.options.driving
+            self.live.serve(web_ui, self.options.web_base_path, None if driving else settings)
             locust_pages.extend(web_ui, self.live.statistics)
             StartForm(web_ui, _added, lambda: self.options, self._check_form)
         if self.options.metrics_port:

@@ -23,11 +23,11 @@ class Live:
         self._exporter = Exporter(self.registry)
         self._points: Points | None = None
 
-    def serve(self, web_ui: Any, base_path: str) -> None:
-        """Add pages to Locust's web UI, below base_path."""
+    def serve(self, web_ui: Any, base_path: str, results: Callable[[], Path]) -> None:
+        """Add pages to Locust's web UI, below base_path; results: returns the folder of results."""
         self._points = Points()
         web.add_routes(web_ui, self.registry)
-        page.add_pages(web_ui, self._points, base_path)
+        page.add_pages(web_ui, self._points, base_path, results)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:

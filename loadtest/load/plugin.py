@@ -17,6 +17,7 @@ import socket
 import sys
 from argparse import Namespace
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import gevent
@@ -142,7 +143,8 @@ class Plugin:
 
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
-            self.live.serve(web_ui, self.options.web_base_path)
+            base = self.options.web_base_path
+            self.live.serve(web_ui, base, lambda: Path(self.options.results))
             locust_pages.extend(web_ui, self.live.statistics)
             start_form.arrange(
                 web_ui,

@@ -21,6 +21,8 @@ _TYPES = {
     "pool.js": "text/javascript; charset=utf-8",
     "plots.js": "text/javascript; charset=utf-8",
     "runs.js": "text/javascript; charset=utf-8",
+    "compare.css": "text/css; charset=utf-8",
+    "compare.js": "text/javascript; charset=utf-8",
     "uPlot.css": "text/css; charset=utf-8",
     "uPlot.js": "text/javascript; charset=utf-8",
     "charting.js": "text/javascript; charset=utf-8",
@@ -28,12 +30,22 @@ _TYPES = {
 _SHARED = ("uPlot.css", "uPlot.js", "charting.js")
 # Names come from users: the browser may run only these files and connect only to this server.
 _OURS_ONLY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'none'"
+# The place of the form for comparisons.
+_COMPARING = b"<!-- comparing -->"
 
 
-def add_pages(web_ui: Any, points: Points, base_path: str, results: Callable[[], Path]) -> None:
+def add_pages(
+    web_ui: Any,
+    points: Points,
+    base_path: str,
+    results: Callable[[], Path],
+    *,
+    comparing: bool = False,
+) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
-    results: returns the folder with the results of finished runs.
+    results: returns the folder with the results of finished runs. comparing: whether the page has
+    the form for comparisons.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
 
@@ -41,7 +53,10 @@ def add_pages(web_ui: Any, points: Points, base_path: str, results: Callable[[],
         pages.add_url_rule(rule, endpoint, web_ui.auth_required_if_enabled(view), **more)
 
     def pool() -> Response:
-        return _file("pool.html")
+        response = _file("pool.html")
+        form = (_FOLDER / "compare.html").read_bytes() if comparing else b""
+        response.set_data(response.get_data().replace(_COMPARING, form))
+        return response
 
     def data() -> Response:
         since = request.args.get("since", 0, type=int)

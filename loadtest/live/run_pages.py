@@ -29,7 +29,7 @@ _TYPES = {".html": "text/html", ".json": "application/json"}
 _TEXT = "text/plain"
 # The files that a report links to, by their places in its folder.
 _LINKED = (REPORT_PAGE, "summary.json", "experiment.json", "runs/*.jsonl", "runs/*.log")
-_NO_REPORT = "This run has no report yet. loadtest creates the report when the run ends.\n"
+_NO_REPORT = "There is no report yet. loadtest creates the report at the end.\n"
 _NO_FILE = "There is no such file in the results.\n"
 _NO_RUNS = "send the names of the runs as JSON"
 _GONE = "this run is not among the newest in the folder of results; load the page again"
@@ -108,18 +108,21 @@ class RunPages:
 
     def report(self, run: int | None = None) -> Response:
         """Lead to the report of a run of this process, by default the last one."""
-        path = self._points.report(run)
-        if path is None:
-            return _text(_NO_REPORT)
-        up = "" if run is None else "../"
-        place = f"{up}results/{quote(path.parent.name)}/{REPORT_PAGE}"
-        return fresh(Response("", 302, {"Location": place}))
+        return report_answer(self._points.report(run), up="" if run is None else "../")
 
     def _run(self, name: object) -> FinishedRun:
         found = next((run for run in self._runs.newest() if run.name == name), None)
         if found is None:
             raise UsageError(f"{name}: {_GONE}")
         return found
+
+
+def report_answer(path: Path | None, up: str) -> Response:
+    """Lead to the report at a path, where its links work; up: the way there from the address."""
+    if path is None:
+        return _text(_NO_REPORT)
+    place = f"{up}results/{quote(path.parent.name)}/{REPORT_PAGE}"
+    return fresh(Response("", 302, {"Location": place}))
 
 
 def fresh(response: Response) -> Response:

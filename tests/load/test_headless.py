@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.model.interval import Interval, total
+from loadtest.model.interval import SECOND, Interval, total
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import (
@@ -279,6 +279,8 @@ def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: U
     assert whole.gauges["overflow"].max == 1
     assert whole.gauges["waiting"].max == 5
     assert whole.gauges["users"].max == 8
+    # The time until the load begins is no part of it.
+    assert sum(one.length for one in small.measured()) >= 2 * SECOND
 
 
 @pytest.mark.long

@@ -18,7 +18,7 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any, cast
@@ -171,6 +171,17 @@ def test_every_start_goes_through_what_intercepts_it(environment: Environment) -
     assert web_ui.app.test_client().post("/swarm", data=form).json["success"]
     gevent.sleep(0)
     assert asked == [(3, 2.0)]
+
+
+def test_a_quit_goes_through_what_intercepts_it(environment: Environment) -> None:
+    runner = environment.create_local_runner()
+    asked: list[Callable[[], None]] = []
+    internals.intercept_quits(runner, asked.append)
+    runner.quit()
+    assert runner.state != "stopped"
+    (original,) = asked
+    original()
+    assert runner.state == "stopped"
 
 
 def test_runners_are_made_through_a_function(

@@ -43,11 +43,11 @@ _NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 class Group:
     """A group of options in `--help`, each also a field of the web UI's start form.
 
-    actions: the options as argparse's actions.
+    scenario: the class whose options these are, if any. actions: the options as argparse has them.
     """
 
-    def __init__(self, parser: Any, title: str) -> None:
-        self.title = title
+    def __init__(self, parser: Any, title: str, scenario: type | None = None) -> None:
+        self.title, self.scenario = title, scenario
         self._group = parser.add_argument_group(title)
         self.actions: list[Any] = []
 
@@ -85,7 +85,7 @@ def add_options(parser: Any, user_classes: list[Any]) -> Added:
     _load_group(run)
     _run_group(run)
     add_application(run)
-    scenarios = [Group(parser, f"Scenario {cls.__name__}") for cls in user_classes]
+    scenarios = [Group(parser, f"Scenario {cls.__name__}", cls) for cls in user_classes]
     for cls, group in zip(user_classes, scenarios, strict=True):
         cls.add_options(group)
     return Added([pool, run], scenarios)

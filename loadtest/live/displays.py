@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from loadtest.live.comparing.comparison_pages import add_comparison_pages
 from loadtest.live.comparing.page_comparisons import PageComparisons
 from loadtest.live.exporter import Exporter
 from loadtest.live.points import Points
+from loadtest.live.run_pages import report_answer
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
@@ -31,17 +33,22 @@ class Live:
         self.comparisons = PageComparisons()
 
     def serve(
-        self, web_ui: Any, base_path: str, settings: Callable[[], ServedSettings] | None
+        self,
+        web_ui: Any,
+        base_path: str,
+        results: Callable[[], Path],
+        settings: Callable[[], ServedSettings],
     ) -> None:
         """Add pages to Locust's web UI, below base_path.
 
-        settings: returns the settings that comparisons take over; None: the page starts none.
+        results: returns the folder of results. settings: returns the settings that comparisons take
+        over.
         """
         self._points = Points()
         web.add_routes(web_ui, self.registry)
-        page.add_pages(web_ui, self._points, base_path, comparing=settings is not None)
-        if settings:
-            add_comparison_pages(web_ui, base_path, self.comparisons, settings, page.report_answer)
+        page.add_pages(web_ui, self._points, base_path, results)
+        show = partial(report_answer, up="../../")
+        add_comparison_pages(web_ui, base_path, self.comparisons, settings, show)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import gevent
@@ -148,8 +149,8 @@ class Plugin:
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
             settings = partial(served_settings, self.environment, self.database, _added)
-            driving = self.options.driving
-            self.live.serve(web_ui, self.options.web_base_path, None if driving else settings)
+            where = self.options.web_base_path, lambda: Path(self.options.results)
+            self.live.serve(web_ui, *where, settings)
             locust_pages.extend(web_ui, self.live.statistics)
             StartForm(web_ui, _added, lambda: self.options, self._check_form)
         if self.options.metrics_port:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import psutil
 import pytest
@@ -75,7 +76,9 @@ class Served:
 
     def report(self, number: int) -> str:
         """The report of a comparison."""
-        with self.client.get(f"/pool/compare/report/{number}") as answer:
+        address = f"/pool/compare/report/{number}"
+        led = urljoin(address, self.client.get(address).headers.get("Location", ""))
+        with self.client.get(led) as answer:
             return str(answer.text)
 
     def ended(self) -> dict[str, Any]:
@@ -105,7 +108,7 @@ def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     web_ui = Environment().create_web_ui("127.0.0.1", 0, delayed_start=True)
     live = Live()
     served = Served(live, web_ui.app.test_client(), settings, {})
-    live.serve(web_ui, "", lambda: served.settings)
+    live.serve(web_ui, "", lambda: Path(served.settings.results), lambda: served.settings)
     served.headers[TOKEN_HEADER] = served.state()["token"]
     yield served
     live.comparisons.close()

@@ -21,6 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from werkzeug.test import create_environ, run_wsgi_app
 
 from loadtest.analysis.summarize import summarize
+from loadtest.live.comparing.comparison_form import ServedSettings
 from loadtest.live.displays import Live
 from loadtest.live.exporter import Exporter
 from loadtest.live.second import POINT_LEVELS
@@ -134,7 +135,7 @@ def _web_server() -> Flask:
     app, live = Flask(__name__), Live()
     app.testing = True
     bare = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view, template_args={})
-    live.serve(bare, "", lambda: FOLDER)
+    live.serve(bare, "", lambda: FOLDER, lambda: ServedSettings({}, {}))
     live.begin(PoolConfig())
     live.add(Interval.from_json(seeds.records()[4]))
     return app

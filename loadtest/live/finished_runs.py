@@ -50,12 +50,12 @@ def finished_run(folder: Path) -> FinishedRun | None:
     summary = read_summary(folder / SUMMARY)
     if len(files) != 1 or summary is None or len(summary.pools) != 1:
         return None
-    (pool,) = summary.pools
+    (pool,), measured_in = summary.pools, summary.environment
     return FinishedRun(
         name=folder.name,
         file=files[0],
         pool=pool.name,
-        begun=summary.environment.started or 0.0,
+        begun=measured_in.started or 0.0,
         seconds=pool.seconds,
         per_second=pool.throughput.per_second,
         wait_p95=pool.checkout.wait_seconds.p95,

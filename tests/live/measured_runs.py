@@ -47,5 +47,6 @@ def web_app(results: Path) -> tuple[Flask, Live]:
     app.testing = True
     bare: Any = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view)
     bare.template_args = {}
-    live.serve(bare, "", lambda: results, lambda: ServedSettings({}, {}))
+    settings = ServedSettings(scenarios={}, defaults={})
+    live.serve(bare, "", lambda: results, lambda: settings)
     return app, live

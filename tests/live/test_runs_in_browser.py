@@ -15,6 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from loadtest.live import page as live_page
+from loadtest.live.comparing.request_guard import TOKEN_HEADER
 from loadtest.live.finished_runs import FinishedRun
 from loadtest.live.run_comparison import ComparisonReports
 from loadtest.model.pool import parse_pool
@@ -54,13 +55,13 @@ class Visited:
     def _answer(self, route: Route) -> None:
         asked = route.request
         path = asked.url.removeprefix(ADDRESS)
-        kind = asked.headers.get("content-type")
+        sent = {TOKEN_HEADER.lower(), "content-type"}
         with self.app.test_client() as client:
             answer = client.open(
                 path,
                 method=asked.method,
                 data=asked.post_data_buffer,
-                content_type=kind,
+                headers={name: text for name, text in asked.headers.items() if name in sent},
                 buffered=True,
             )
         headers = dict(answer.headers)

@@ -18,7 +18,7 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import screenshots
+from tests.conftest import keep_screenshot
 from tests.processes import (
     PATIENCE_SECONDS,
     Running,
@@ -41,7 +41,6 @@ class Web:
     address: str
     results: Path
     password: str
-    screenshots: Path
 
     def runs(self) -> dict[Path, Run]:
         """All runs so far, by file, in the order in which they began."""
@@ -82,7 +81,7 @@ def served(
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
-        yield Web(process, address, results, server.password, screenshots())
+        yield Web(process, address, results, server.password)
 
 
 @pytest.fixture
@@ -183,7 +182,7 @@ def test_no_help_text_of_the_form_is_cut_off(web: Web, page: Page, width: int) -
     )
     assert texts.count() > 15
     assert cut == []
-    page.locator("form").screenshot(path=web.screenshots / f"locust-form-{width}.png")
+    keep_screenshot(page, f"locust-form-{width}")
 
 
 def test_the_pools_settings_are_a_group_of_their_own(page: Page) -> None:
@@ -225,7 +224,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     first = web.next_run(known)
     see(page, "Stop")
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
+    keep_screenshot(page, "locust-running")
     metrics = samples(fetch(f"{web.address}/metrics"))
     stop(page)
     one = web.finished(first)
@@ -314,7 +313,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
     known = set(web.runs())
     start(page, Pool_Size="5", Max_Overflow="-7", Pool_Name="wrong")
     expect(page.get_by_text("max_overflow: must be at least -1")).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-refused.png", full_page=True)
+    keep_screenshot(page, "locust-refused")
     page.get_by_label("Max Overflow").fill("ten")
     page.get_by_label("Pool Timeout").fill("2 s")
     page.get_by_role("button", name="Start", exact=True).click()
@@ -410,9 +409,8 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
-    tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
+    tmp_path: Path, server: PrivateServer, page: Page
 ) -> None:
     port, results = free_port(), tmp_path / "results"
     command = locust_command(
@@ -420,12 +418,12 @@ def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     )
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(tmp_path / "log", *command, env=environment) as process:
-        web = Web(process, f"http://127.0.0.1:{port}", results, server.password, tmp_path)
+        web = Web(process, f"http://127.0.0.1:{port}", results, server.password)
         process.until(lambda: fetch(web.address), "the web UI")
         form = {"user_count": 2, "spawn_rate": 2}
         assert page.request.post(f"{web.address}/swarm", form=form).ok
         path = web.next_run(set())
-        assert stop_with(process, number) == 0
+        assert stop_with(process, signal.SIGINT) == 0
 
     run = read_run(path)
     assert list(run.problems) == []

@@ -271,16 +271,6 @@ def run_of(folder: Path, url: URL, *settings: object) -> Run:
     return read_run(path)
 
 
-def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: URL) -> None:
-    small = run_of(tmp_path, url, "--pool-size", 2, "--max-overflow", 1, "-t", "2s")
-    assert (small.header.pool.pool_size, small.header.pool.max_overflow) == (2, 1)
-    whole = total(small.intervals)
-    assert whole.gauges["open"].max == 3
-    assert whole.gauges["overflow"].max == 1
-    assert whole.gauges["waiting"].max == 5
-    assert whole.gauges["users"].max == 8
-
-
 @pytest.mark.long
 def test_without_a_pool_each_checkout_opens_a_connection(tmp_path: Path, url: URL) -> None:
     null = run_of(tmp_path, url, "--poolclass", "NullPool", "-t", "3s")

@@ -14,7 +14,7 @@ from tests.accessibility import barriers, faint
 from tests.conftest import keep_screenshot
 from tests.live.test_live_page import locust
 from tests.live.test_web_ui import Web
-from tests.processes import PATIENCE_SECONDS, stop_with
+from tests.processes import PATIENCE_SECONDS, stop_with, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 FILES = "scenarios/point_select.py,tests/live/launchers/quick_comparisons.py"
@@ -66,7 +66,8 @@ def look(page: Page, name: str) -> None:
     for width, scheme in ((390, "light"), (820, "dark"), (1440, "light")):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        fits = f"document.documentElement.scrollWidth <= {width}"
+        until(lambda fits=fits: page.evaluate(fits), f"a page of {width} pixels")
         keep_screenshot(page, f"live-compare-{name}-{width}-{scheme}")
 
 

@@ -20,7 +20,7 @@ from tests.accessibility import barriers, faint
 from tests.analysis.builders import run
 from tests.analysis.driven_pools import load, web
 from tests.analysis.recorded_shop import CALL, LIST, PAY, place, quick, shortage
-from tests.conftest import screenshots
+from tests.pictures import VIEWS, Scheme, keep_picture
 from tests.runfile.driven_runs import part
 
 SIZES = (2, 5)
@@ -151,13 +151,13 @@ def test_a_scenario_has_no_application(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize("width", [390, 820, 1440])
-def test_it_fits_the_screen(browser: Browser, folder: Path, width: int) -> None:
-    shown = browser.new_page(viewport={"width": width, "height": 900})
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_it_fits_the_screen(browser: Browser, folder: Path, width: int, scheme: Scheme) -> None:
+    shown = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     shown.goto((folder / "report.html").as_uri())
     shown.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
     assert barriers(shown) == []
     assert faint(shown) == []
-    shown.screenshot(path=screenshots() / f"driven-{width}.png", full_page=True)
+    keep_picture(shown, "driven")
     shown.close()

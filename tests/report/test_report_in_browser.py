@@ -10,6 +10,7 @@ from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
 from tests.conftest import screenshots
+from tests.pictures import keep_picture
 from tests.report.troubled import troubled
 
 PHONE = 380
@@ -32,10 +33,9 @@ def opened(browser: Browser, report: str, **how: Any) -> Page:
     return page
 
 
-def artefact(report: str, name: str) -> Path:
-    """Where what a test saw of a report is kept."""
-    kind = "troubled" if "troubled" in report else "sound"
-    return screenshots() / f"report-{kind}-{name}"
+def artefact(report: str) -> str:
+    """The name under which pictures of a report are kept."""
+    return "report-troubled" if "troubled" in report else "report-sound"
 
 
 @pytest.mark.browser
@@ -74,7 +74,7 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
         assert box is not None
         assert box["width"] > 280
         assert 80 < box["height"] < 1200
-    page.screenshot(path=artefact(report, f"{width}-{scheme}.png"), full_page=True)
+    keep_picture(page, artefact(report))
     page.close()
 
 
@@ -113,7 +113,8 @@ def test_on_paper_nothing_is_cut_off_or_torn(browser: Browser, report: str) -> N
         box = figure.bounding_box()
         assert box is not None
         assert box["height"] < 1016
-    page.pdf(path=artefact(report, "paper.pdf"), format="A4", prefer_css_page_size=True)
+    paper = screenshots() / f"{artefact(report)}-paper.pdf"
+    page.pdf(path=paper, format="A4", prefer_css_page_size=True)
     page.close()
 
 

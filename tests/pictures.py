@@ -1,0 +1,60 @@
+"""Pictures of pages and terminals, as people see them, kept as artefacts of the tests."""
+
+import io
+from collections.abc import Callable
+from typing import Literal
+
+from playwright.sync_api import Browser, Locator, Page
+from rich.console import Console
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
+
+from tests.conftest import screenshots
+
+Scheme = Literal["light", "dark"]
+# A telephone, a small window of somebody who likes it dark, and a desk.
+VIEWS: tuple[tuple[int, Scheme], ...] = ((390, "light"), (820, "dark"), (1440, "light"))
+# CSS pixels: a letter of the terminal, and the margins of its page.
+_LETTER, _MARGINS = 7.83, 16
+_DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
+
+
+def keep_picture(page: Page, name: str, of: Locator | None = None) -> None:
+    """Keep a picture of a whole page, or of a part, under its width and its colours."""
+    width = page.viewport_size["width"] if page.viewport_size else 0
+    dark = "-dark" if page.evaluate(_DARK) else ""
+    path = screenshots() / f"{name}-{width}{dark}.png"
+    if of is None:
+        page.screenshot(path=path, full_page=True)
+    else:
+        of.screenshot(path=path)
+
+
+def keep_pictures(browser: Browser, address: str, name: str) -> None:
+    """Keep pictures of the page at an address in all views."""
+    for width, scheme in VIEWS:
+        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+        page.goto(address)
+        keep_picture(page, name)
+        page.close()
+
+
+def keep_terminal_pictures(
+    browser: Browser, show: Callable[[Console], None], name: str
+) -> list[str]:
+    """Keep pictures of terminals that are as wide as the views; returns their texts."""
+    texts = []
+    for width, scheme in VIEWS:
+        columns = int((width - _MARGINS) / _LETTER)
+        file = io.StringIO()
+        console = Console(
+            file=file, record=True, force_terminal=True, color_system="truecolor", width=columns
+        )
+        show(console)
+        texts.append(console.export_text(clear=False))
+        theme = MONOKAI if scheme == "dark" else DEFAULT_TERMINAL_THEME
+        page = browser.new_page(viewport={"width": width, "height": 600}, color_scheme=scheme)
+        page.set_content(console.export_html(theme=theme))
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        keep_picture(page, f"terminal-{name}")
+        page.close()
+    return texts

@@ -25,12 +25,11 @@ _FAINT = """() => {
 
 
 def barriers(page: Page) -> list[str]:
-    """The rules that a page breaks seriously or critically, each with the elements that do."""
+    """The rules that a page breaks, each with the elements that do."""
     violations = Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['target'] for node in rule['nodes']]}"
         for rule in violations
-        if rule["impact"] in ("serious", "critical")
     ]
 
 

@@ -29,13 +29,12 @@ def keep_picture(page: Page, name: str, of: Locator | None = None) -> None:
         of.screenshot(path=path)
 
 
-def keep_pictures(browser: Browser, address: str, name: str) -> None:
-    """Keep pictures of the page at an address in all views."""
+def keep_views(page: Page, name: str, of: Locator | None = None) -> None:
+    """Keep pictures of an open page, or of a part, in all views."""
     for width, scheme in VIEWS:
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        page.goto(address)
-        keep_picture(page, name)
-        page.close()
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        keep_picture(page, name, of)
 
 
 def keep_terminal_pictures(

@@ -11,18 +11,12 @@ from playwright.sync_api import Browser, Page, expect
 
 from loadtest.model.interval import total
 from tests.live.test_live_page import locust
-from tests.live.test_web_ui import Web, start, stop
+from tests.live.test_web_ui import start, stop
+from tests.pictures import keep_views
 from tests.processes import PATIENCE_SECONDS
 
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.long]
-WIDTHS = (380, 768, 1600)
 
-
-def pictures(web: Web, page: Page, name: str) -> None:
-    """A picture of the whole page at each width."""
-    for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": 900})
-        page.screenshot(path=web.screenshots / f"{name}-{width}.png", full_page=True)
 
 
 def limits(live: Page) -> set[int]:
@@ -40,7 +34,7 @@ def test_two_pools_one_after_the_other(tmp_path: Path, server: Any, browser: Bro
         first = web.next_run(set())
         page.get_by_role("tab", name="Connection pool").click()
         expect(page.get_by_role("row", name="Pool small measuring")).to_be_visible()
-        pictures(web, page, "story-1-tab")
+        keep_views(page, "story-1-tab")
         page.set_viewport_size({"width": 1600, "height": 900})
 
         links = page.get_by_role("navigation", name="Connection pool")
@@ -58,7 +52,7 @@ def test_two_pools_one_after_the_other(tmp_path: Path, server: Any, browser: Bro
         start(page, Pool_Size="4", Max_Overflow="0", Pool_Name="larger")
         second = web.next_run({first}, seconds=4)
         expect(live.get_by_role("heading", level=1)).to_have_text("larger")
-        pictures(web, live, "story-2-live")
+        keep_views(live, "story-2-live")
         stop(page)
         expect(live.get_by_role("status")).to_have_text("Run 2: stopped")
         assert limits(live) == {1, 4}
@@ -66,7 +60,7 @@ def test_two_pools_one_after_the_other(tmp_path: Path, server: Any, browser: Bro
         live.get_by_role("link", name="report of run 2, larger").click()
         expect(live.locator("table.pools thead")).to_contain_text("larger")
         expect(live.get_by_role("row", name="pool_size 4")).to_be_visible()
-        pictures(web, live, "story-3-report")
+        keep_views(live, "story-3-report")
         small, larger = web.finished(first), web.finished(second)
         page.close()
     assert (small.pool_name, larger.pool_name) == ("small", "larger")

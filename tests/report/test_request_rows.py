@@ -71,8 +71,8 @@ def test_a_row_for_each_name(tmp_path: Path) -> None:
 
 def test_a_slow_request_is_explained(tmp_path: Path) -> None:
     assert explanations(summarized(tmp_path)) == [
-        "as-is: of the p95 of GET /orders, 240 ms, at least 170 ms are waiting for a connection "
-        "on average (told by 95 requests of about this time)."
+        "With as-is, the p95 of GET /orders is 240 ms. At least 170 ms of it are waiting for a "
+        "connection (mean of 95 requests of about this time)."
     ]
 
 

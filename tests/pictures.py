@@ -14,7 +14,7 @@ Scheme = Literal["light", "dark"]
 # A telephone, a small window of somebody who likes it dark, and a desk.
 VIEWS: tuple[tuple[int, Scheme], ...] = ((390, "light"), (820, "dark"), (1440, "light"))
 # CSS pixels: a letter of the terminal, and the margins of its page.
-_LETTER, _MARGINS = 7.83, 16
+_LETTER, _MARGINS = 7.85, 16
 _DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
@@ -53,6 +53,9 @@ def keep_terminal_pictures(
         theme = MONOKAI if scheme == "dark" else DEFAULT_TERMINAL_THEME
         page = browser.new_page(viewport={"width": width, "height": 600}, color_scheme=scheme)
         page.set_content(console.export_html(theme=theme))
+        # As in a terminal, longer lines go on in the next row.
+        style = "pre { font-size: 13px; white-space: pre-wrap; overflow-wrap: anywhere; }"
+        page.add_style_tag(content=style)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         keep_picture(page, f"terminal-{name}")
         page.close()

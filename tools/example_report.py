@@ -2,9 +2,9 @@
 
 usage: .venv/bin/python tools/example_report.py [SEARCH]
 
-Without another measurement: it changes summary.json, report.html, figures/, report.png, and the
-figure of `loadtest whatif` in tour/. SEARCH is the result of a `loadtest tune`, whose figure becomes
-tour/tune.png. `loadtest demo` makes new runs; copy their folder to reports/example first.
+Nothing is measured: it changes summary.json, report.html, figures/, report.png, and the figure of
+`loadtest whatif` in tour/. SEARCH is the result of a `loadtest tune`, whose figure becomes
+tour/tune.png. `loadtest demo` makes new runs: copy their folder to reports/example first.
 """
 
 import shutil

@@ -17,7 +17,7 @@
   const nines = (percentile) => -Math.log10(1 - percentile / 100);
   const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
   const SIZES = [1, 10, 100, 1000].flatMap((ten) => [1, 1.5, 2, 3, 4, 5, 6, 8].map((n) => n * ten)).filter(Number.isInteger).map(Math.log10);
-  const within = (marks) => (u, axis, low, high) => marks.filter((x) => x >= low - 1e-9 && x <= high + 1e-9);
+  const within = (marks) => (u, axis, low, high) => marks.filter((x) => x >= low - 1e-4 && x <= high + 1e-4);
   /* The names of marks, without those that would touch the one before. */
   const spaced = (name) => (u, ticks) => {
     let free = -Infinity;

@@ -11,7 +11,7 @@ from loadtest.report.figures.settings_map import short_form
 from loadtest.report.prediction import NOTICEABLE_WAIT, relative_error, signed_percent
 
 # A pool with less than the most throughput by at most this share is as good.
-AS_GOOD = 0.05
+NEARLY_AS_GOOD = 0.05
 # Shares of timeouts that differ by less are the same.
 _SAME_TIMEOUTS = 0.001
 
@@ -29,7 +29,7 @@ def prediction_answer(prediction: Prediction, *, validated: bool) -> list[str]:
     if most is not chosen:
         lines.append(
             f"The most are {rate(most.throughput)} with {short_form(most)}. Nearly: at most "
-            f"{100 * AS_GOOD:g} % fewer, and not more timeouts."
+            f"{100 * NEARLY_AS_GOOD:g} % fewer, and not more timeouts."
         )
     shortest = min(cells, key=lambda cell: cell.wait.p95 or 0.0)
     if _notably_shorter(shortest, chosen):
@@ -47,7 +47,7 @@ def enough(cells: Sequence[PredictedPool]) -> PredictedPool:
     good = [
         cell
         for cell in cells
-        if cell.throughput >= (1 - AS_GOOD) * most
+        if cell.throughput >= (1 - NEARLY_AS_GOOD) * most
         and cell.timeouts <= fewest + _SAME_TIMEOUTS
         and not cell.overloaded
     ]
@@ -61,7 +61,7 @@ def _allowed(cell: PredictedPool) -> float:
 
 def _notably_shorter(one: PredictedPool, other: PredictedPool) -> bool:
     shorter, longer = one.wait.p95 or 0.0, other.wait.p95 or 0.0
-    return longer > max(NOTICEABLE_WAIT, (1 + AS_GOOD) * shorter)
+    return longer > max(NOTICEABLE_WAIT, (1 + NEARLY_AS_GOOD) * shorter)
 
 
 def _how_sure(prediction: Prediction, chosen: PredictedPool) -> Iterator[str]:

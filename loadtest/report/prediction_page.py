@@ -11,7 +11,7 @@ from typing import Any
 from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction
 from loadtest.model.errors import UsageError
-from loadtest.report.figures.settings_map import draw, pool_numbers
+from loadtest.report.figures.settings_map import colour_numbers, draw
 from loadtest.report.page_template import whole_page
 from loadtest.report.prediction import (
     CHECK_COLUMNS,
@@ -80,7 +80,7 @@ def prediction_page(
 ) -> str:
     """The page; names and texts from files are escaped, only the figure is taken as markup."""
     drawn = _with(prediction, validation)
-    numbers = pool_numbers(drawn)
+    numbers = colour_numbers(drawn)
     return whole_page(
         "whatif.html.j2",
         title=str(about.get("name") or "Connection pool"),
@@ -88,7 +88,7 @@ def prediction_page(
         subtitle=f"Other settings of the pool, from {about['result']}",
         answer=prediction_answer(prediction, validated=bool(validation)),
         drawing=draw(drawn),
-        columns=PREDICTION_COLUMNS,
+        columns=(*PREDICTION_COLUMNS[:-1], "basis"),
         legend=f"{PREDICTION_LEGEND} Settings that were measured have the colour of their pool. "
         "All numbers in this table are predicted.",
         rows=[single_lines(prediction_row(cell)) for cell in prediction.cells],

@@ -18,7 +18,6 @@ from tests.processes import PATIENCE_SECONDS
 pytestmark = [pytest.mark.browser, pytest.mark.server, pytest.mark.long]
 
 
-
 def limits(live: Page) -> set[int]:
     """The limits of connections that the live page's first chart has drawn."""
     return {limit for limit in live.evaluate("charts[0].plot.data[4]") if limit is not None}

@@ -56,7 +56,9 @@ def test_where_no_checkout_waits_that_is_all(tmp_path: Path) -> None:
     assert waits.title == "No checkout waited for 100 µs or longer"
     assert (waits.svg, waits.chart, waits.help) == ("", None, "")
     shared = drawn(user_sharing, runs)
-    assert shared.title.startswith("No user went without a connection; the longest wait was 20.0 µs")
+    assert shared.title.startswith(
+        "No user went without a connection; the longest wait was 20.0 µs"
+    )
     assert shared.svg == ""
     sizes = drawn(size_curve, runs)
     assert "wait p95" not in sizes.svg
@@ -78,7 +80,9 @@ def test_a_level_that_is_zero_with_every_pool_has_no_column(tmp_path: Path) -> N
 @pytest.mark.parametrize("kinds", [1, 2])
 def test_one_kind_of_errors_of_one_pool_is_said(tmp_path: Path, kinds: int) -> None:
     failed = {"failures": 2 * kinds, "errors.deadlock": 2, "errors.write_conflict": 2 * kinds - 2}
-    drawing = drawn(failed_requests, [run(tmp_path, [interval(counters={"requests": 40} | failed)])])
+    drawing = drawn(
+        failed_requests, [run(tmp_path, [interval(counters={"requests": 40} | failed)])]
+    )
     assert bool(drawing.svg) == (kinds == 2)
     assert drawing.title.endswith("fail with 20+0" + (": deadlocks" if kinds == 1 else ""))
 

@@ -157,11 +157,11 @@ class TestFiles:
         write_prediction(bare, ABOUT, tmp_path)
         without = (tmp_path / "whatif.html").read_text()
 
-        # One in each of three panels.
+        # One in each panel: there are no timeouts to draw.
         dots = [text.split("<figure")[1].count("<use") for text in (with_dot, without)]
-        assert dots[0] == dots[1] + 3
+        assert dots[0] == dots[1] + 2
         assert "dots were measured" in with_dot
-        assert "dots" not in without
+        assert "dots were measured" not in without
         assert "none of these settings was measured" in without
 
     def test_what_was_measured_afterwards_stands_in_both(
@@ -186,7 +186,7 @@ class TestFiles:
             prediction_page(bare, ABOUT, results).split("<figure")[1].count("<use")
             for results in ([], [ValidatedPool(cell, ran, True)], [ValidatedPool(cell, ran, False)])
         ]
-        assert dots[1:] == [dots[0] + 3, dots[0]]
+        assert dots[1:] == [dots[0] + 2, dots[0]]
 
     def test_a_folder_that_cannot_be_written_is_named(
         self, prediction: Prediction, tmp_path: Path

@@ -105,6 +105,8 @@ def test_the_objective_has_its_values_and_its_limit(tmp_path: Path) -> None:
     ]
     assert requests.interval("19+0") == "160 ms – 160 ms"
     least = search_measures(
-        gather(runs), searched(runs, "throughput.per_second >= 600"), summary.search.sizes  # type: ignore[union-attr]
+        gather(runs),
+        searched(runs, "throughput.per_second >= 600"),
+        summary.search.sizes,  # type: ignore[union-attr]
     )
     assert [one.limit for one in least] == [600]

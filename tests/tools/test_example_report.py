@@ -20,4 +20,3 @@ def test_report_and_pictures_are_made_from_the_stored_runs(tmp_path: Path) -> No
     assert figures <= made
     for name in ("report.png", "tour/whatif.png"):
         assert (tmp_path / name).read_bytes()[:4] == b"\x89PNG"
-

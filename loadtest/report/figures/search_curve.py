@@ -160,9 +160,7 @@ def _scale(axes: Axes, measure: Measure) -> None:
         axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: percent(y)))
 
 
-def _draw_curve(
-    axes: Axes, curve: _Curve, search: Search, measure: Measure, answer: str
-) -> None:
+def _draw_curve(axes: Axes, curve: _Curve, search: Search, measure: Measure, answer: str) -> None:
     chosen = {one.pool for one in search.sizes if one.size == search.size}
     least = canvas.SHORTEST if measure.form == "seconds" else 0.0
     for one in curve.sizes:

@@ -116,9 +116,12 @@ class _Map:
         self.sizes = sorted({cell.settings.pool_size for cell in self.cells})
         self.overflows = [*dict.fromkeys(cell.settings.max_overflow for cell in self.cells)]
         self.dots = list(_dots(prediction))
-        shown = [*self.cells, *(dot.ran for dot in self.dots)]
+        self.every: list[PredictedPool | MeasuredPool] = [*self.cells]
+        self.every += [dot.ran for dot in self.dots]
         several = len(self.sizes) > 1
-        self.panels = {n: p for n, p in PANELS.items() if several and not _same(shown, p.value)}
+        self.panels = {
+            n: p for n, p in PANELS.items() if several and not _same(self.every, p.value)
+        }
 
     def row(self, overflow: int) -> list[PredictedPool]:
         """The cells with this overflow, by their sizes."""
@@ -139,7 +142,7 @@ def _same(pools: Sequence[PredictedPool | MeasuredPool], value: ValueOf) -> bool
     return max(values) - min(values) <= _SAME_RATE * max(values) or max(values) <= UNNOTICED
 
 
-def pool_numbers(prediction: Prediction) -> dict[PoolConfig, int]:
+def colour_numbers(prediction: Prediction) -> dict[PoolConfig, int]:
     """The numbers of the measured pools, which give their colours: first those of the result."""
     before = prediction.observed.ran
     numbers = {one.settings: number for number, one in enumerate(before) if one.settings}
@@ -151,13 +154,11 @@ def pool_numbers(prediction: Prediction) -> dict[PoolConfig, int]:
 def _dots(prediction: Prediction) -> Iterator[_Dot]:
     """The measured pools whose settings lie in the map."""
     shown = {cell.settings for cell in prediction.cells}
-    numbers = pool_numbers(prediction)
+    numbers = colour_numbers(prediction)
     for ran, cell in prediction.checks:
         if cell.settings in shown:
             later = "" if ran in prediction.observed.ran else " later"
-            yield _Dot(
-                f"{ran.name}, measured{later}", numbers[cell.settings], ran, cell.settings
-            )
+            yield _Dot(f"{ran.name}, measured{later}", numbers[cell.settings], ran, cell.settings)
 
 
 def _figure(shown: _Map) -> Figure:
@@ -190,10 +191,8 @@ def _draw(axes: Axes, shown: _Map, value: ValueOf, *, named: bool) -> None:
         if named:
             place = {shown.sizes[0]: "left", shown.sizes[-1]: "right"}.get(size, "center")
             how: dict[str, Any] = {"textcoords": "offset points", "xytext": (0, 5), "ha": place}
-            text = {"fontsize": canvas.TEXT, "color": INK}
-            axes.annotate(
-                canvas.shortened(dot.ran.name), (size, value(dot.ran)), **how, **text
-            )
+            text: dict[str, Any] = {"fontsize": canvas.TEXT, "color": INK}
+            axes.annotate(canvas.shortened(dot.ran.name), (size, value(dot.ran)), **how, **text)
 
 
 def _chart(shown: _Map) -> Chart:
@@ -227,7 +226,7 @@ def _chart_lines(shown: _Map, value: ValueOf, told: int) -> Iterator[ChartLine]:
 
 def _top(shown: _Map, value: ValueOf) -> float:
     """The end of a scale of shares."""
-    return max(0.01, 1.1 * max(map(value, [*shown.cells, *(dot.ran for dot in shown.dots)])))
+    return max(0.01, 1.1 * max(map(value, shown.every)))
 
 
 def _timeouts(one: PredictedPool | MeasuredPool) -> float:

@@ -16,7 +16,6 @@ Drawings = Mapping[str, Sequence[Drawing]]
 """The figures of each pool, by its name."""
 
 
-
 def recording_page(
     summary: RecordingSummary, drawings: Drawings, origin: RecordingOrigin = NO_ORIGIN
 ) -> str:
@@ -32,7 +31,7 @@ def recording_page(
         findings=finding_rows(summary),
         columns=rows.RECORDED_COLUMNS,
         rows=[rows.single_lines(rows.recorded_row(pool)) for pool in summary.pools],
-        colours={number: number for number, _ in enumerate(summary.pools)},
+        pool_colours={number: number for number, _ in enumerate(summary.pools)},
         fleet=rows.fleet_sentence(summary),
         pools=[_pool(pool, drawings[pool.name]) for pool in summary.pools],
         place_headings=rows.PLACE_HEADINGS,

@@ -24,12 +24,17 @@ _FAINT = """() => {
     return faint; }"""
 
 
-def barriers(page: Page) -> list[str]:
-    """The rules that a page breaks, each with the elements that do."""
-    violations = Axe().run(page).response["violations"]
+def barriers(page: Page, within: str | None = None, *, every: bool = False) -> list[str]:
+    """The rules that a page breaks, each with the elements that do.
+
+    within: the selector of the part that is checked; by default, the page. every: also those that
+    it breaks neither seriously nor critically.
+    """
+    violations = Axe().run(page, within).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['target'] for node in rule['nodes']]}"
         for rule in violations
+        if every or rule["impact"] in ("serious", "critical")
     ]
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from loadtest.analysis import fault_effects, stage_results
 from loadtest.analysis.anatomy import anatomy
+from loadtest.analysis.driven.driven_pool import unreturned
 from loadtest.analysis.driven.request_numbers import request_numbers
 from loadtest.analysis.findings import bottleneck, cross_checks
 from loadtest.analysis.findings.error_advice import advice_for
@@ -59,7 +60,7 @@ def pool_numbers(pool: PoolRuns) -> PoolSummary:
         stages=tuple(stage_results.stage_results(pool)),
         faults=tuple(fault_effects.fault_effects(pool)),
         valid=True,
-        unreturned=pool.kept,
+        unreturned=unreturned(pool),
         unserved=starved.unserved if (starved := cross_checks.starved(pool)) else 0.0,
     )
 

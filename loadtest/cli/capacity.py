@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,6 +140,7 @@ def capacity(
         threads=threads,
     )
     said = {
+        "dialect": (recorded.dialect or None) if recorded else None,
         "max_connections": max_connections,
         "max_user_connections": max_user_connections,
         "reserve": reserve,
@@ -176,14 +178,14 @@ def _multipliable(text: str) -> PoolConfig:
     return pool
 
 
-def server_of(url: str, others: int | None, said: dict[str, int | None]) -> ServerLimits:
+def server_of(url: str, others: int | None, said: Mapping[str, int | str | None]) -> ServerLimits:
     """The server's limits: from the options, otherwise from the database.
 
     Raises UsageError if neither gives max_connections.
     """
     from loadtest.analysis.fleet.capacity import ServerLimits
 
-    told = {name: value for name, value in said.items() if value is not None}
+    told: dict[str, Any] = {name: value for name, value in said.items() if value is not None}
     if url:
         told = _asked(url, others) | told
     if "max_connections" not in told:
@@ -207,6 +209,7 @@ def _asked(url: str, others: int | None) -> dict[str, Any]:
     fleets = 0 if others is None else max(0, connected - others)
     there = connected if others is None else others
     asked = {
+        "dialect": "mysql",  # or MariaDB
         "max_connections": now.max_connections,
         "max_user_connections": now.max_user_connections,
         "own_limit": now.own_limit,

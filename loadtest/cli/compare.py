@@ -36,7 +36,8 @@ def compare(
     experiment: Annotated[
         Path,
         typer.Argument(
-            help="An experiment (.toml) or a scenario (.py).", autocompletion=complete_scenario
+            help="An experiment (.toml) or a scenario (.py); for --app, any locustfile.",
+            autocompletion=complete_scenario,
         ),
     ],
     *,
@@ -60,6 +61,9 @@ def compare(
     """Compare pool configurations in interleaved rounds and report which is best.
 
     If other programs disturb the load generator in a round, the round is repeated.
+
+    With --app and --ready, any Locust users send requests to your application, which is started
+    for each run with the pool of this run, recorded and stopped.
 
     Examples: [bold]loadtest compare scenarios/hot_row.toml --dry-run[/]
 

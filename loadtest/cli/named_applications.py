@@ -111,7 +111,7 @@ def _setting(setting: str, texts: Sequence[str], name: str, names: Sequence[str]
         elif head == name:
             own.append(rest)
     if setting == "env":
-        variables = _variables(common) | _variables(own)
+        variables = environment_variables(common) | environment_variables(own)
         return {"env": variables} if variables else {}
     found = own or common
     if len(found) > 1:
@@ -120,7 +120,7 @@ def _setting(setting: str, texts: Sequence[str], name: str, names: Sequence[str]
     return {setting: found[0]} if found else {}
 
 
-def _variables(texts: Sequence[str]) -> dict[str, str]:
+def environment_variables(texts: Sequence[str]) -> dict[str, str]:
     """Environment variables by name; UsageError, without a value, for one that is given twice."""
     found: dict[str, str] = {}
     for text in texts:

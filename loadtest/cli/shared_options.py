@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 ScenarioArgument = Annotated[
     Path,
-    typer.Argument(help="A locustfile with a PoolUser.", autocompletion=complete_scenario),
+    typer.Argument(
+        help="A locustfile with a PoolUser, or with any users for --app.",
+        autocompletion=complete_scenario,
+    ),
 ]
 Pools = Annotated[
     list[str],
@@ -74,7 +77,8 @@ Results = Annotated[Path, typer.Option("--results", help="Folder for the results
 Objective = Annotated[
     str,
     typer.Option(
-        help='The limits that a pool must meet: "request_seconds.p95 <= 50ms, errors.rate <= 1%".'
+        help='The limits that a pool must meet: "request_seconds.p95 <= 50ms, errors.rate <= 1%"; '
+        "with --app also of one request: 'request[\"GET /orders\"].p95 <= 200ms'."
     ),
 ]
 Margin = Annotated[

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from loadtest.cli.completion import complete_result
+from loadtest.cli.named_applications import environment_variables
 from loadtest.cli.output import Quiet
 from loadtest.cli.recording_options import PartOptions, only_for_recordings
 from loadtest.cli.shared_options import DatabaseOptions
@@ -96,6 +97,14 @@ def whatif(
         bool,
         typer.Option("--validate", help="Measure three of them and repeat one, at most 10 s each."),
     ] = False,
+    app_env: Annotated[
+        list[str],
+        typer.Option(
+            "--app-env",
+            help="With --validate: a variable of the application, NAME=VALUE, whose value the "
+            "result hides. Repeat it.",
+        ),
+    ] = [],  # noqa: B006 - Typer passes a new list
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder to write to (default: the result's).")
     ] = None,
@@ -117,6 +126,8 @@ def whatif(
     """
     if pool and (pool_size or max_overflow):
         raise UsageError("--pool has both sizes: leave out --pool-size and --max-overflow")
+    if app_env and not validate:
+        raise UsageError("--validate is missing: --app-env requires it")
     asked = _Settings(pool, pool_size, max_overflow, pool_timeout, recorded, part)
     folder = out or folder_of(result)
     if holds_recording([result]):
@@ -139,7 +150,7 @@ def whatif(
     from loadtest.report.render import read_measurements
 
     measurements = of_application(read_measurements([result]), part.application)
-    at = _database(measurements, database.database_url) if validate else ""
+    at = _database(measurements, result, database.database_url) if validate else ""
     observed = observe(measurements)
     prediction = predict(
         observed,
@@ -154,7 +165,8 @@ def whatif(
     results = []
     if validate:
         how = {"quiet": quiet, "allowed": database.allowed, "tried": not database.no_try}
-        results = _validate(prediction, measurements, result, folder, at, **how)
+        variables = environment_variables(app_env)
+        results = _validate(prediction, measurements, result, folder, at, variables, **how)
         write_prediction(prediction, about, folder, results)
     if as_json:
         _print_json(folder)
@@ -217,11 +229,13 @@ def _validate(
     result: Path,
     folder: Path,
     at: str,
+    variables: Mapping[str, str],
     **how: Any,
 ) -> list[ValidatedPool]:
     """Measure some of the settings under the conditions of the result.
 
-    how: further arguments of `experiment.conduct`.
+    variables: of an application, whose values the result hides. how: further arguments of
+    `experiment.conduct`.
     """
     from loadtest.analysis.prediction.validation import control_pool, pools_to_measure, validate
     from loadtest.experiment.conduct import conduct
@@ -229,18 +243,22 @@ def _validate(
     from loadtest.report.render import planned_experiment, read_measurements
 
     pools = list(dict.fromkeys([*control_pool(prediction), *pools_to_measure(prediction)]))
-    again = experiment_again(planned_experiment(result), measurements.runs[0], pools)
+    plan = planned_experiment(result)
+    again = experiment_again(plan, measurements.runs[0], pools, variables)
     console = Console(stderr=True)
     runs, _ = conduct(again, at, folder / VALIDATION, console, **how)
     return validate(prediction.observed, again.load, again.pool, read_measurements([runs]))
 
 
-def _database(measurements: Measurements, given: str) -> str:
+def _database(measurements: Measurements, result: Path, given: str) -> str:
     """The URL of the result's database; empty if it was private or the application's own."""
-    header = measurements.runs[0].header
+    from loadtest.report.render import planned_experiment
+
+    header, plan = measurements.runs[0].header, planned_experiment(result)
     if header.server.private:
         return ""
-    if not (given or header.application):
+    own = header.application and not (plan and any(one.needs_database for one in plan.driven))
+    if not (given or own):
         raise UsageError("the result is from your own database: give it with --database-url")
     return given
 

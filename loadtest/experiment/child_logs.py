@@ -24,14 +24,17 @@ def end_of_log(path: Path) -> str:
 
 
 def end_of_output(output: IO[bytes], kept: Path | None = None) -> str:
-    """The path and the last lines of an open log, for the end of a message.
+    """The last lines of an open log and its path, for the end of a message.
 
-    kept: its path if it stays; otherwise a copy is made that stays, without passwords.
+    kept: its path if it stays; otherwise a copy of a longer log stays, without passwords.
     """
     output.seek(0)
     text = output.read().decode(errors="replace")
-    if not text.strip():
+    lines = len(text.strip().splitlines())
+    if not lines:
         return "its log is empty"
+    if kept is None and lines <= _LINES_SHOWN:
+        return f"its log:\n{_last_lines(text)}"
     return f"the end of its log ({kept or _copy(text)}):\n{_last_lines(text)}"
 
 

@@ -104,6 +104,11 @@ def intercept_starts(runner: Any, start: Callable[..., None]) -> None:
     runner.start = partial(start, runner.start)
 
 
+def intercept_quits(runner: Any, quit_: Callable[..., None]) -> None:
+    """Replace the runner's `quit`, which ends a headless run; the new one gets the original."""
+    runner.quit = partial(quit_, runner.quit)
+
+
 def intercept_messages(master: Any, hear: Callable[..., None]) -> Callable[..., None]:
     """Replace the master's handler: `hear` gets the original, a worker and its message."""
     master.handle_message = handler = partial(hear, master.handle_message)

@@ -49,7 +49,8 @@ class RunUnderWay:
         self.end: End | None = None
         self.under_way = False
         self._deadlock_told = False
-        self._began = time.monotonic()
+        # Locust's time limit counts from here.
+        self._started = self._load_began = time.monotonic()
         self._tickers: list[Ticker] = []
         self._opened = ExitStack()
 
@@ -57,7 +58,19 @@ class RunUnderWay:
     def time_is_up(self) -> bool:
         """Whether the run has lasted for its run time."""
         limit = self._environment.parsed_options.run_time
-        return bool(limit) and time.monotonic() - self._began >= limit - 1
+        return bool(limit) and time.monotonic() - self._started >= limit - 1
+
+    @property
+    def rest_of_load(self) -> float:
+        """The rest (s) of the load at the time limit, because the load began after its clock."""
+        if self.end or not self.under_way or not self.time_is_up:
+            return 0.0
+        limit = self._environment.parsed_options.run_time
+        return float(max(0.0, self._load_began + limit - time.monotonic()))
+
+    def begin_load(self) -> None:
+        """From here on, users can send requests."""
+        self._load_began = time.monotonic()
 
     def at_end(self, step: Callable[[], object]) -> None:
         """Add a step for the end of the run; the last added step runs first."""

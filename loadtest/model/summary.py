@@ -174,11 +174,12 @@ class PoolSummary(Value):
     given: the pool's name in the experiment, the same for all models of users, servers and
     applications. model: the model of its users. server_name: the private server's program, if the
     experiment names one. application_name: that of the application it was driven in, if any.
-    processes: the number of concurrent processes, each with its own pool. unreturned: the mean
-    number of connections that ended tasks still held at the end of a round. abandoned: the requests
-    that Locust's control flow ended. unserved: the share of users that never got a connection while
-    others did. Findings report both. application: the one that the runs drove, if any. request: by
-    name, the most frequent first; empty unless the load drove an application.
+    processes: the number of concurrent processes, each with its own pool. unreturned: the
+    connections that ended tasks still held at the end of a round, on average, or that places of an
+    application did not return. abandoned: the requests that Locust's control flow ended. unserved:
+    the share of users that never got a connection while others did. Findings report both.
+    application: the one that the runs drove, if any. request: by name, the most frequent first;
+    empty unless the load drove an application.
     """
 
     name: str

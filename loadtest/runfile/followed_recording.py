@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -91,6 +91,25 @@ class FollowedRecording:
             part = self.parts.setdefault(plain.name, FollowedPart(plain))
             for line in part.new():
                 yield part, line
+
+
+def process_id(process: str) -> int:
+    """The id of a process from its name in intervals, like `web1-812`."""
+    return int(process.rpartition("-")[2])
+
+
+def uses_connections(record: Mapping[str, Any]) -> bool:
+    """Whether a process took or held a connection in an interval of its recording."""
+    held = record["gauges"].get("in_use", {}).get("max")
+    return bool(record["counters"].get("checkouts") or held)
+
+
+def idle_parents(forked: Mapping[int, float], used: Mapping[int, float]) -> set[int]:
+    """The processes that have used no connection since they forked, like a server's master.
+
+    forked: when each process was known to fork. used: the second of its last use (both UTC).
+    """
+    return {pid for pid, when in forked.items() if used.get(pid, 0.0) <= when}
 
 
 def _opened(path: Path) -> BinaryIO:

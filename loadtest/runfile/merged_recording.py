@@ -11,12 +11,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from loadtest.model.errors import UsageError
 from loadtest.model.interval import ENDED_CHECKOUTS, SECOND, SERVER
 from loadtest.runfile.driven_schema import PROCESS_COUNTERS
-from loadtest.runfile.followed_recording import FollowedPart, FollowedRecording, RecordedLine
+from loadtest.runfile.followed_recording import (
+    FollowedPart,
+    FollowedRecording,
+    RecordedLine,
+    idle_parents,
+    process_id,
+    uses_connections,
+)
 from loadtest.runfile.growing_part import being_written
 from loadtest.runfile.line import as_written, to_line
 from loadtest.runfile.reader import RunFile
@@ -36,26 +44,34 @@ def merge(
     recordings: Path,
     facts: Mapping[str, Any],
     names: Collection[str] = (),
-    idle: Collection[int] = (),
+    forked: Mapping[int, float] = MappingProxyType({}),
 ) -> None:
     """Put what an application recorded during a run into the run's file; delete the recordings.
 
     facts: further fields of `DrivenPart`. names: of the pools that are meant; empty: the used one.
-    idle: the ids of processes to leave out, unless the application has no others.
+    forked: when processes forked, by their ids; those that have used no connection since are left
+    out, unless the application has no others.
     A run that has its application already is unchanged.
     Raises UsageError if the application recorded no pool, or several, and then changes nothing.
     """
     if RunFile(run).header.driven is None:
-        parts = _parts_of_used_pool(recordings, names)
+        parts, idle = _parts_of_used_pool(recordings, names), _idle(recordings, forked)
         _write(run, _Merged(run, [one for one in parts if not _is_of(one, idle)] or parts, facts))
     if recordings.exists():
         shutil.rmtree(recordings)
 
 
-def leave_known(recordings: Path, facts: Mapping[str, Any], names: Collection[str]) -> None:
+def leave_known(
+    recordings: Path,
+    facts: Mapping[str, Any],
+    names: Collection[str],
+    forked: Mapping[int, float],
+) -> None:
     """Leave the arguments of `merge` in a folder of recordings, for `merge_left`."""
-    text = json.dumps({"facts": dict(facts), "names": sorted(names)})
-    (recordings / _KNOWN).write_text(text, encoding="utf-8")
+    known = {"facts": dict(facts), "names": sorted(names), "forked": dict(forked)}
+    fresh = recordings / f".{_KNOWN}"
+    fresh.write_text(json.dumps(known), encoding="utf-8")
+    fresh.replace(recordings / _KNOWN)
 
 
 def merge_left(folder: Path) -> None:
@@ -68,7 +84,8 @@ def merge_left(folder: Path) -> None:
         files = [run, *recordings.glob("*.jsonl")]
         if run.exists() and not any(map(being_written, files)):
             known = _known(recordings)
-            merge(run, recordings, known.get("facts", {}), known.get("names", ()))
+            forked = {int(pid): when for pid, when in known.get("forked", {}).items()}
+            merge(run, recordings, known.get("facts", {}), known.get("names", ()), forked)
 
 
 def _known(recordings: Path) -> dict[str, Any]:
@@ -118,8 +135,19 @@ def _asked(record: Mapping[str, Any]) -> bool:
     return any(name in record.get("counters", {}) for name in ENDED_CHECKOUTS)
 
 
+def _idle(recordings: Path, forked: Mapping[int, float]) -> set[int]:
+    """The ids of the processes that only forked."""
+    used: dict[int, float] = {}
+    for _, line in FollowedRecording(recordings).new() if forked else ():
+        record = line.record
+        if record and record["type"] == "interval" and uses_connections(record):
+            pid = process_id(record["process"])
+            used[pid] = max(used.get(pid, 0.0), record["second"])
+    return idle_parents(forked, used)
+
+
 def _is_of(part: FollowedPart, processes: Collection[int]) -> bool:
-    return int(recorded_part(_header(part)).process.rpartition("-")[2]) in processes
+    return process_id(recorded_part(_header(part)).process) in processes
 
 
 def _header(part: FollowedPart) -> Header:

@@ -15,7 +15,7 @@ from loadtest.model.interval import Fair, Gauge, Period, ProcessRole, SlowChecko
 from loadtest.model.load import GREENLETS, Stage
 from loadtest.model.pool import PoolSettings
 from loadtest.model.task_use import TaskUse
-from loadtest.runfile.driven_schema import DrivenPart
+from loadtest.runfile.driven_schema import DrivenPart, DrivenPlan
 from loadtest.runfile.place_schema import Count, PlaceLine, RecordedPart, ShortageLine
 from loadtest.runfile.request_schema import RequestLine, TimesLine
 
@@ -250,7 +250,7 @@ class ExperimentPlan(Struct, frozen=True):
     load: Load = Load()
     options: dict[str, Any] = {}
     fault: tuple[Fault, ...] = ()
-    driven: tuple[DrivenPart, ...] = ()
+    driven: tuple[DrivenPlan, ...] = ()
     pool: tuple[PoolSettings, ...] = ()
     search: SearchPlan | None = None
     disturbed: tuple[Disturbed, ...] = ()

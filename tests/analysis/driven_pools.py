@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -65,15 +65,19 @@ def driven_pool(
     *processes: Iterable[Interval],
     command: str = COMMAND,
     pool: PoolSettings = OF_APPLICATION,
+    ended: Sequence[str] = (),
     **header: Any,
 ) -> PoolRuns:
-    """The pool of a run in which the processes of an application answered these requests."""
+    """The pool of a run in which the processes of an application answered these requests.
+
+    ended: those that had ended when the load did.
+    """
     scenario = {"files": ["visitors.py"], "other_classes": ["Visitor"]}
     path, recordings = driven(folder, [*requests], **{"scenario": scenario, **header})
     for intervals in processes:
         rows = [*intervals]
         part(recordings, rows, process=rows[0].process, pool=pool)
-    merge(path, recordings, {"command": command})
+    merge(path, recordings, {"command": command, "ended": list(ended)})
     (found,) = gather([read(path)]).pools
     return found
 

@@ -140,7 +140,7 @@ def test_a_search_keeps_the_settings_and_suggests_a_timeout_separately(tmp_path:
     )
     assert any(
         line.startswith(
-            "pool_timeout=10 is kept from store:Session. Suggested instead: pool_timeout=1, because"
+            "pool_timeout was the application's own, 10 seconds. Suggested instead: pool_timeout=1"
         )
         for line in rest
     )
@@ -152,5 +152,5 @@ def test_a_search_suggests_no_longer_timeout_than_the_application_has(tmp_path: 
     assert summary.search
     assert summary.search.pool_timeout
     assert summary.search.pool_timeout > OWN.pool_timeout
-    (line,) = [one for one in summary.verdict.text.splitlines() if "is kept from" in one]
-    assert line.startswith("pool_timeout=10 is kept from store:Session: no wait with this pool")
+    (line,) = [one for one in summary.verdict.text.splitlines() if "pool_timeout stays" in one]
+    assert line.startswith("pool_timeout stays at the application's own 10 seconds: no wait with")

@@ -243,6 +243,27 @@ def test_the_limit_of_an_account_counts_its_own_connections_only(own: bool, erro
     assert "needs at least max_user_connections = 2163" in less.verdict
 
 
+@pytest.mark.parametrize(
+    ("dialect", "error"),
+    [
+        ("", "get error 1040 (Too many connections; PostgreSQL: 53300, too many clients already)"),
+        ("mysql", "get error 1040 (Too many connections), and so do other clients of the server."),
+        ("mariadb", "get error 1040 (Too many connections), and so"),
+        ("postgresql", "get error 53300 (too many clients already), and so do other clients"),
+        ("oracle", "get an error, and so do other clients"),
+    ],
+)
+def test_the_error_is_that_of_the_server(dialect: str, error: str) -> None:
+    server = ServerLimits(max_connections=100, dialect=dialect)
+    assert error in fleet_capacity(fleet(), server).verdict
+
+
+def test_the_limit_of_an_account_on_postgresql_is_that_of_a_role() -> None:
+    server = ServerLimits(max_connections=9000, max_user_connections=50, dialect="postgresql")
+    said = fleet_capacity(fleet(), server).verdict
+    assert "get error 53300 (too many connections for role), and other accounts are" in said
+
+
 def test_files_are_a_limit_where_they_are_fewer_than_connections() -> None:
     known = {"open_files_limit": 1100, "table_open_cache": 400}
     answer = fleet_capacity(fleet(), ServerLimits(max_connections=3000, files=1000, **known))

@@ -19,12 +19,18 @@ AUDIT = {"name": "audit", "poolclass": "QueuePool", "pool_size": 20, "max_overfl
 
 
 def record(
-    folder: Path, process: str, pool: dict[str, Any], seconds: range = range(10), checkouts: int = 1
+    folder: Path,
+    process: str,
+    pool: dict[str, Any],
+    seconds: range = range(10),
+    checkouts: int = 1,
+    database: str = "mysql+pymysql",
 ) -> None:
     gauges = {"in_use": 1, "open": 1, "engines": 1}
     times = {"wait": [0] * checkouts, "hold": [5] * checkouts}
     rows = [interval(n, counters={"checkouts": checkouts}, gauges=gauges, **times) for n in seconds]
-    write_recording(folder, rows, process, pool=pool)
+    recording = {"process": process, "part": 1, "database": database}
+    write_recording(folder, rows, process, pool=pool, recording=recording)
 
 
 def fleet_of(folder: Path) -> RecordedFleet:
@@ -108,3 +114,14 @@ def test_a_process_that_follows_another_is_not_beside_it(tmp_path: Path) -> None
     record(tmp_path, "a-1", SHOP, range(11))
     record(tmp_path, "a-2", SHOP, range(10, 20))
     assert fleet_of(tmp_path).processes == 1
+
+
+@pytest.mark.parametrize(
+    ("other", "dialect"), [("postgresql+asyncpg", "postgresql"), ("mysql+pymysql", "")]
+)
+def test_the_dialect_is_known_if_all_pools_have_it(
+    tmp_path: Path, other: str, dialect: str
+) -> None:
+    record(tmp_path, "a-1", SHOP, database="postgresql+psycopg")
+    record(tmp_path, "a-2", AUDIT, database=other)
+    assert fleet_of(tmp_path).dialect == dialect

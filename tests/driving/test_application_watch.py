@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import make_url
 
 from loadtest.database.server_guard import REFUSED, SETTLED_SECONDS
-from loadtest.experiment.driving import application_watch, told_engines
+from loadtest.experiment.driving import application_watch, process_count, told_engines
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
 from loadtest.experiment.driving.servers.driven_server import DrivenServer
@@ -70,7 +70,10 @@ def refused(second: int, refusals: int) -> Interval:
     return interval(second, process=SERVER, counters={"refused_connects": refusals})
 
 
-def test_an_application_that_does_what_was_asked_goes_on(watched: Watched) -> None:
+def test_an_application_that_does_what_was_asked_goes_on(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_watch, "is_running", bool)
     watched.tell(message(set=SETTINGS), message(set=SETTINGS, pid=8))
     part(watched.folder, [application_second(START)])
     part(watched.folder, [application_second(START, "web-8")], process="web-8")
@@ -84,6 +87,38 @@ def test_an_application_that_does_what_was_asked_goes_on(watched: Watched) -> No
         "place": "shop/db.py:9 <module>",
         "own_pool": {"poolclass": "QueuePool"},
     }
+
+
+def test_a_worker_that_ends_with_the_load_is_told(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(application_watch, "is_running", lambda pid: pid != 8)
+    monkeypatch.setattr(process_count, "serving_processes", set)
+    shop = DrivenApplication(command="shop {app_processes}", ready=APPLICATION.ready, processes="2")
+    watch = watched.by(application=shop)
+    for number in (7, 8):
+        watched.tell(message(set=SETTINGS, pid=number))
+        name = f"web-{number}"
+        part(watched.folder, [application_second(START, name)], process=name)
+    watch.check()
+    watch.take(load_second(0))
+    watch.conclude()
+    assert watch.facts["ended"] == ["web-8"]
+
+
+def test_another_number_of_processes_under_load_refuses_the_run(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_count, "serving_processes", set)
+    shop = DrivenApplication(command="shop {app_processes}", ready=APPLICATION.ready, processes="2")
+    watch = watched.by(application=shop)
+    watched.tell(message(set=SETTINGS))
+    watch.check()
+    watch.take(load_second(0, period="warmup"))
+    watch.conclude()
+    watch.take(load_second(1))
+    with pytest.raises(RefusedRun, match=r"requested 2 processes .* but 1 with an engine ran in 1"):
+        watch.conclude()
 
 
 def test_the_pool_in_the_recording_is_read_back(watched: Watched) -> None:
@@ -204,7 +239,7 @@ def test_a_parent_without_checkouts_since_its_fork_is_no_process_more(
 ) -> None:
     """A server that loads the application before it forks has a pool and serves nothing."""
     monkeypatch.setattr(told_engines.time, "time", lambda: START + 1.5)
-    monkeypatch.setattr(application_watch, "pid_exists", bool)
+    monkeypatch.setattr(application_watch, "is_running", bool)
     monkeypatch.setattr(application_watch, "serving_processes", lambda known: known - {7})
     watch = watched.by()
     watched.tell(message(set=SETTINGS), *({"kind": "fork", "pid": n, "parent": 7} for n in (8, 9)))

@@ -10,7 +10,7 @@ import pytest
 
 from loadtest.experiment.driving import process_count
 from loadtest.experiment.driving.process_count import (
-    check_processes,
+    ProcessesUnderLoad,
     serving_processes,
     wait_for_processes,
 )
@@ -113,22 +113,49 @@ def test_too_few_processes_refuse_the_run_and_the_message_tells_how_they_count(
     )
 
 
-def test_a_process_too_many_refuses_the_run_after_the_load(machine: Machine) -> None:
-    engines = ToldEngines()
-    for pid in range(11, 15):
-        machine.fork(engines, pid)
-    with pytest.raises(RefusedRun, match="but 4 with an engine run after 10 s; every process"):
-        check_processes(ASKED, engines, machine.check)
-    assert machine.requests == 0
+def under_load(machine: Machine, *each: int) -> ProcessesUnderLoad:
+    """The numbers of processes in the measured seconds of a load, if three were asked for."""
+    counted = ProcessesUnderLoad(3)
+    for second, number in enumerate(each):
+        machine.processes = {n: Process(MASTER) for n in range(number)}
+        counted.count(second, range(9))
+    return counted
 
 
-def test_engines_that_requests_make_are_counted_after_the_load(machine: Machine) -> None:
-    engines = ToldEngines()
-    wait_for_processes(ASKED, engines, machine.check)
-    assert machine.checks == 0
-    machine.fork(engines, 11)
-    with pytest.raises(RefusedRun, match="but 1 with an engine runs"):
-        check_processes(ASKED, engines, machine.check)
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [3] * 10,
+        [3] * 9 + [2],  # a worker has ended at the end
+        [3, 2, 3, 3, 3, 3, 3, 2, 3, 3],  # two workers were replaced
+        [2, 3],  # a single second of a short load
+        [],
+    ],
+)
+def test_a_worker_that_ends_or_is_replaced_refuses_no_run(
+    machine: Machine, numbers: list[int]
+) -> None:
+    under_load(machine, *numbers).check()
+
+
+@pytest.mark.parametrize(
+    ("numbers", "said"),
+    [
+        ([3] * 7 + [2] * 2 + [1], "but 2 with an engine ran in 3 of 10 measured seconds"),
+        ([4] * 5, "but 4 with an engine ran in 5 of 5 measured seconds; every process that makes"),
+        (
+            [0, 1, 1],
+            "but 1 with an engine ran in 3 of 3 measured seconds; a process that ends",
+        ),
+        ([1], "but 1 with an engine ran in 1 of 1 measured second"),
+    ],
+)
+def test_another_number_for_a_notable_part_of_the_load_refuses_the_run(
+    machine: Machine, numbers: list[int], said: str
+) -> None:
+    with pytest.raises(RefusedRun) as refused:
+        under_load(machine, *numbers).check()
+    assert f"requested 3 processes (--app-processes), {said}" in str(refused.value)
 
 
 def test_without_a_requested_number_any_number_is_right(machine: Machine) -> None:
@@ -136,3 +163,6 @@ def test_without_a_requested_number_any_number_is_right(machine: Machine) -> Non
     machine.fork(engines, 11)
     wait_for_processes(DrivenApplication(command="shop", ready=READY), engines, machine.check)
     assert machine.checks == 0
+    counted = ProcessesUnderLoad(None)
+    counted.count(0, [11])
+    counted.check()

@@ -20,12 +20,16 @@ def test_the_last_lines_are_shown(tmp_path: Path) -> None:
         assert end_of_output(output, log) == f"the end of its log ({log}):\n{shown}"
 
 
-def test_a_log_that_does_not_stay_is_copied_without_passwords(
+def test_a_long_log_that_does_not_stay_is_copied_without_passwords(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with tempfile.TemporaryFile() as output:
         assert end_of_output(output) == "its log is empty"
+        output.write(b"no tables\n")
+        assert end_of_output(output) == "its log:\n  no tables"
+        assert not list(tmp_path.iterdir())  # the message has all of it
+        output.seek(0)
         output.write(b"first\n" * 20 + b"cannot open mysql://shop:s3cret@db/shop\n")
         told = end_of_output(output)
     (copy,) = tmp_path.iterdir()

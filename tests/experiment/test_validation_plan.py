@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from loadtest.experiment.driving.exposed_passwords import shown_application
 from loadtest.experiment.validation_plan import experiment_again
+from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.errors import UsageError
+from loadtest.model.experiment import Experiment
 from loadtest.model.pool import parse_pool
 from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run
@@ -75,3 +78,59 @@ class TestAgain:
         several = {"files": ["scenarios/hot_row.py", "scenarios/order_flow.py"]}
         with pytest.raises(UsageError, match="does not name exactly one scenario"):
             experiment_again(None, made(tmp_path, scenario=several), POOLS)
+
+
+SHOP = DrivenApplication(
+    command="gunicorn -w {app_processes} shop.web:app",
+    ready="http://127.0.0.1:8800/health",
+    env={"URL": "{database_url}"},
+    cwd=Path("shop"),
+    prepare="python -m shop.tables",
+    engine="shop",
+    stop_timeout=0.0,
+    processes=(2,),
+)
+
+
+class TestDrivenAgain:
+    """An application behind HTTP is started again as it was."""
+
+    def again(
+        self, folder: Path, *applications: DrivenApplication, name: str = "hot-row", **given: str
+    ) -> Experiment:
+        driven = [shown_application(one.model_dump(mode="json"), one) for one in applications]
+        plan = EXAMPLE | {"driven": driven, "load": EXAMPLE["load"] | {"processes": 2}}
+        of_run = made(folder, driven={"name": name}, application=name)
+        return experiment_again(plan_of(plan), of_run, POOLS, given)
+
+    def test_with_its_settings_and_its_load(self, tmp_path: Path) -> None:
+        again = self.again(tmp_path, SHOP)
+        assert again.application == (SHOP,)
+        assert again.load.processes == 2
+        assert [pool.name for pool in again.pool] == ["7+0", "9+1"]
+
+    def test_the_one_that_the_run_drove(self, tmp_path: Path) -> None:
+        few, many = (SHOP.model_copy(update={"name": name}) for name in ("few", "many"))
+        assert self.again(tmp_path, few, many, name="many").application == (many,)
+
+    def test_hidden_variables_are_given_again(self, tmp_path: Path) -> None:
+        secret = SHOP.model_copy(update={"env": {"KEY": "s3cret", "URL": "{database_url}"}})
+        with pytest.raises(UsageError) as refused:
+            self.again(tmp_path, secret)
+        assert str(refused.value) == (
+            "--validate: results have no values of variables; add --app-env KEY=VALUE"
+        )
+        (found,) = self.again(tmp_path, secret, KEY="s3cret").application
+        assert found == secret
+
+    def test_a_hidden_password_and_several_numbers_are_refused(self, tmp_path: Path) -> None:
+        exposed = SHOP.model_copy(update={"command": "shop mysql://u:s3cret@db/shop"})
+        with pytest.raises(UsageError, match="the result hides a password in --app; measure the"):
+            self.again(tmp_path / "exposed", exposed)
+        searched = SHOP.model_copy(update={"processes": (1, 2, 4)})
+        with pytest.raises(UsageError, match="the result has 1, 2 and 4 processes; measure the"):
+            self.again(tmp_path / "searched", searched)
+
+    def test_variables_are_for_applications(self, tmp_path: Path) -> None:
+        with pytest.raises(UsageError, match="--app-env: this result drove no application"):
+            experiment_again(plan_of(EXAMPLE), made(tmp_path), POOLS, {"KEY": "1"})

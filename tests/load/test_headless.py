@@ -15,7 +15,7 @@ import psutil
 import pytest
 from sqlalchemy import URL
 
-from loadtest.model.interval import Interval, total
+from loadtest.model.interval import SECOND, Interval, total
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, without_database
 from tests.processes import (
@@ -116,13 +116,17 @@ def test_all_scenarios_take_part(finished: Everything) -> None:
     spawned = json.loads(re.findall(r"All users spawned: (\{.*\})", finished.output)[-1])
     assert sum(spawned.values()) == 50
     assert all(spawned[name] > 0 for name in classes)
-    rows = dict(re.findall(r"^session +(\w+) +(\d+) ", finished.output, re.MULTILINE))
+    rows = dict(re.findall(r"^session +(\w+(?:: \w+)?) +(\d+) ", finished.output, re.MULTILINE))
     assert {name for name, count in rows.items() if int(count)} >= {
         "browse",
-        "buy",
+        "HotRow: buy",
+        "OrderFlow: buy",
         "select",
         "show",
     }
+    assert "buy" not in rows
+    tasks = {name for interval in finished.run.intervals for name in interval.tasks}
+    assert tasks - {""} == set(rows)
 
 
 def test_it_leaves_a_folder_with_a_run_and_a_report(finished: Everything) -> None:
@@ -279,6 +283,8 @@ def test_the_pool_that_ran_is_the_pool_that_was_asked_for(tmp_path: Path, url: U
     assert whole.gauges["overflow"].max == 1
     assert whole.gauges["waiting"].max == 5
     assert whole.gauges["users"].max == 8
+    # The time until the load begins is no part of it.
+    assert sum(one.length for one in small.measured()) >= 2 * SECOND
 
 
 @pytest.mark.long

@@ -158,7 +158,7 @@ def test_it_fits_the_screen(browser: Browser, folder: Path, width: int, scheme: 
     shown.goto((folder / "report.html").as_uri())
     shown.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     assert shown.evaluate("document.documentElement.scrollWidth") <= width
-    assert barriers(shown) == []
+    assert barriers(shown, every=True) == []
     assert faint(shown) == []
     keep_picture(shown, "driven")
     shown.close()

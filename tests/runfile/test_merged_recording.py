@@ -52,12 +52,13 @@ def test_a_second_gets_the_period_that_covers_most(tmp_path: Path) -> None:
 
 
 def test_a_process_that_only_forks_is_left_out(tmp_path: Path) -> None:
-    for name, idle in (("some", [7, 9]), ("all", [7, 8])):
+    after = application_second(1).second
+    for name, forked in (("some", {7: after, 9: after}), ("all", {7: after, 8: after})):
         (tmp_path / name).mkdir()
         path, recordings = driven(tmp_path / name, [load_second(0)])
         for process in ("web-7", "web-8"):
             part(recordings, [application_second(0, process)], process=process)
-        merge(path, recordings, FACTS, (), idle)
+        merge(path, recordings, FACTS, (), forked)
         found = {one.process for one in of_application(path)}
         assert found == ({"web-8"} if name == "some" else {"web-7", "web-8"})
 
@@ -304,11 +305,22 @@ def test_what_a_killed_tool_knew_is_in_the_merged_run(tmp_path: Path) -> None:
     part(recordings, [application_second(0)], ended=False)
     audit = PoolSettings(name="audit", pool_size=1)
     part(recordings, [application_second(0)], process="web-8", pool=audit)
-    leave_known(recordings, FACTS, {"shop"})
+    leave_known(recordings, FACTS, {"shop"}, {})
     merge_left(tmp_path)
     found = read(path).header.driven
     assert found
     assert (found.engine, found.command) == ("shop", FACTS["command"])
+
+
+def test_a_process_that_only_forks_is_left_out_of_what_a_killed_tool_left(tmp_path: Path) -> None:
+    path, recordings = driven(tmp_path, [load_second(second) for second in range(3)])
+    for process, used in (("web-7", [0]), ("web-8", [0, 1, 2]), ("web-9", [2])):
+        seconds = [application_second(second, process) for second in used]
+        part(recordings, seconds, process=process, ended=False)
+    forked = application_second(1).second + 0.5
+    leave_known(recordings, FACTS, {"shop"}, {7: forked, 8: forked})
+    merge_left(tmp_path)
+    assert {one.process for one in of_application(path)} == {"web-8", "web-9"}
 
 
 def test_a_run_that_goes_on_is_left_alone(tmp_path: Path) -> None:

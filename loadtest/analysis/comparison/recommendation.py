@@ -11,6 +11,7 @@ from loadtest.analysis.comparison.objective_check import meets_objectives, value
 from loadtest.analysis.comparison.setting_costs import not_covered, setting_costs
 from loadtest.analysis.comparison.unused_pools import never_used_up
 from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings.leaks import leak_flaw
 from loadtest.analysis.findings.rules import NOTABLE_ERRORS
 from loadtest.analysis.pool_runs import Measurements
 from loadtest.analysis.pool_settings import pool_arguments
@@ -171,11 +172,11 @@ def caveats(chosen: PoolSummary, pools: Sequence[PoolSummary]) -> list[str]:
 
 
 def pool_flaws(pool: PoolSummary) -> list[str]:
-    """Failed requests, starved users and possible deadlocks, which the times do not show.
+    """Leaks, failed requests, starved users and possible deadlocks, which the times do not show.
 
     And whether the application is the limit, so that the pool is not.
     """
-    lines = []
+    lines = leak_flaw(pool)
     if any(finding.code == "application_bound" for finding in pool.findings):
         lines.append(
             f"With {pool.name} the application, not the pool, limits the throughput (see the "

@@ -84,9 +84,10 @@ def application_restarted(pool: PoolRuns) -> Iterator[Finding]:
 
 
 def _ended_early(round_: Round) -> list[str]:
-    """The processes whose last second is well before the last of the load."""
-    if not round_.driven or not len(round_.measured):
+    """The processes that had ended when the load did, or well before the last measured second."""
+    driven = round_.run.header.driven
+    if driven is None or not len(round_.measured):
         return []
     rows, last = spread(round_.of_pools), int(spread(round_.measured).second.max())
     ends = {name: int(rows.of(name).second.max()) for name in rows.present}
-    return [name for name, end in ends.items() if last - end >= GONE_SECONDS]
+    return [n for n, end in ends.items() if n in driven.ended or last - end >= GONE_SECONDS]

@@ -11,6 +11,7 @@ from loadtest.analysis.driven.outlived_requests import holds_without_request
 from loadtest.analysis.driven.server_concurrency import driven_part
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.recordings.blocks import blocks_beside
+from loadtest.analysis.recordings.place_numbers import recorded_places
 from loadtest.analysis.recordings.recorded_pool import RecordedPool, RecordedProcess
 from loadtest.analysis.recordings.second_rows import spread
 from loadtest.analysis.recordings.summarize_recording import recorded_pool_summary
@@ -39,6 +40,21 @@ def recorded_summary(pool: PoolRuns) -> RecordedPoolSummary | None:
     """The numbers and findings of the same, without the simulated value of a fix."""
     found = recorded_pool_of(pool)
     return recorded_pool_summary(found, simulated=False) if found and found.used else None
+
+
+def unreturned(pool: PoolRuns) -> float:
+    """The connections that were not returned.
+
+    Those that ended tasks still held at the end of a round, on average; of an application those
+    that its places still held at the end of its last round.
+    """
+    if not pool.driven:
+        return pool.kept
+    each = (one for round_ in pool.rounds for one in round_.data.application_processes.values())
+    if not any(one.kept.old() for one in each):
+        return 0.0
+    found = recorded_pool_of(pool)
+    return float(sum(place.lost for place in recorded_places(found))) if found else 0.0
 
 
 def _measured_processes(round_: Round) -> Iterator[tuple[Round, MeasuredProcess]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.analysis.driven.connections_beside import level_beside
+from loadtest.analysis.driven.driven_pool import unreturned
 from loadtest.analysis.pool_runs import PoolRuns
 from loadtest.analysis.units import count, level, percent
 from loadtest.model.interval import REQUEST_TIMES, SECOND
@@ -33,7 +34,7 @@ def pool_bound(pool: PoolRuns) -> Iterator[Finding]:
     limit = pool.settings.most_connections
     if limit is None or in_use < FULL_SHARE * limit * pool.processes or waiting < max(in_use, 1):
         return
-    if pool.kept > LEAKED_SHARE * limit * pool.processes:
+    if unreturned(pool) > LEAKED_SHARE * limit * pool.processes:
         return
     locked, cpu = locked_share(pool), server_cpu(pool)
     if locked is None or locked > MOST_LOCKED_SHARE or (cpu or 0) > MOST_SERVER_CPU:

@@ -24,8 +24,21 @@ def leak_sentences(pools: Sequence[PoolSummary]) -> list[str]:
         f"{plural(pool.connections.peak or 0, 'connection')})"
         for pool in ranked
     ]
+    whose, where = "Tasks", "task"
+    if any(pool.application for pool in pools):
+        whose, where = "Requests", "place in the application's code"
     return [
-        "No pool can be recommended before the leak is fixed. Tasks ended without returning their "
-        "connections, and a larger pool only takes longer to run out of them.",
-        f"Requests per second until then: {listed(did)}. The finding names the task.",
+        f"No pool can be recommended before the leak is fixed. {whose} ended without returning "
+        "their connections, and a larger pool only takes longer to run out of them.",
+        f"Requests per second until then: {listed(did)}. The finding names the {where}.",
+    ]
+
+
+def leak_flaw(pool: PoolSummary) -> list[str]:
+    """That a pool does not get all of its connections back, for a verdict that recommends it."""
+    if not any(finding.code == "leak" for finding in pool.findings):
+        return []
+    return [
+        f"With {pool.name} connections are returned late or not at all (see the finding leak). Fix "
+        "the leak first: a larger pool only takes longer to run out of them."
     ]

@@ -76,7 +76,8 @@ class ServerLimits(Value):
     other clients, and those of them with the fleet's account. reserve: to be left free. peak: the
     most connections at once since the server started. privileged: whether the account may connect
     when others are refused. counted: whether others were counted on the server rather than given.
-    wait_timeout: seconds. Values that were not read are None.
+    wait_timeout: seconds. Values that were not read are None. dialect: of the URLs of the server,
+    like `postgresql`; empty if unknown.
     """
 
     max_connections: int = Field(ge=1)
@@ -93,6 +94,7 @@ class ServerLimits(Value):
     table_open_cache: int | None = None
     wait_timeout: int | None = None
     version: str | None = None
+    dialect: str = ""
 
 
 class Limit(Value):

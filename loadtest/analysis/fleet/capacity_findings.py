@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from loadtest.analysis.fleet.capacity import (
     MAX_CONNECTIONS,
-    MAX_USER_CONNECTIONS,
     OPEN_FILES,
     Capacity,
     Fleet,
@@ -21,22 +20,30 @@ from loadtest.analysis.units import count, plural
 from loadtest.model.pool import PoolSettings
 from loadtest.model.summary import Finding
 
+_MYSQL, _POSTGRESQL = ("mysql", "mariadb"), "postgresql"
 STEPS_IN_WORDS = {
     "running": "in normal operation, with no more than pool_size open",
     "deploy": "in a deploy, with no more than pool_size open",
     "all pools full": "when all pools are full at once",
     "deploy, all full": "when all pools are full in a deploy",
 }
-_ERRORS = {
-    MAX_CONNECTIONS: "error 1040 (Too many connections), and so do other clients of the server",
-    OPEN_FILES: "no answer until their own timeout (error 2013), since the server has no file left "
-    "for them, and queries on other connections fail with error 23 (Out of resources)",
+# By the dialect; an empty one is unknown.
+_TOO_MANY = {
+    "": "error 1040 (Too many connections; PostgreSQL: 53300, too many clients already)",
+    **dict.fromkeys(_MYSQL, "error 1040 (Too many connections)"),
+    _POSTGRESQL: "error 53300 (too many clients already)",
 }
+_OTHER = "an error"
+_OUT_OF_FILES = (
+    "no answer until their own timeout (error 2013), since the server has no file left "
+    "for them, and queries on other connections fail with error 23 (Out of resources)"
+)
 _AS_THEY_ARE = "With the further pools as they are"
 _USER_LIMIT = {
-    True: "error 1226 (exceeded 'max_user_connections'), and other accounts are not affected",
-    False: "error 1203 (more than 'max_user_connections'), and other accounts are not affected",
+    True: "error 1226 (exceeded 'max_user_connections')",
+    False: "error 1203 (more than 'max_user_connections')",
 }
+_ROLE_LIMIT = "error 53300 (too many connections for role)"
 
 
 def fleet_capacity(fleet: Fleet, server: ServerLimits) -> Capacity:
@@ -72,10 +79,14 @@ def _limit_in_words(pool: PoolSettings, threads: int | None) -> str:
 
 
 def error_of(capacity: Capacity, setting: str) -> str:
-    """The error that connections beyond a limit get."""
-    if setting == MAX_USER_CONNECTIONS:
-        return _USER_LIMIT[capacity.server.own_limit]
-    return _ERRORS[setting]
+    """The error that connections beyond a limit get, and who else meets it."""
+    server = capacity.server
+    if setting == OPEN_FILES:
+        return _OUT_OF_FILES
+    if setting == MAX_CONNECTIONS:
+        return f"{_TOO_MANY.get(server.dialect, _OTHER)}, and so do other clients of the server"
+    own = _ROLE_LIMIT if server.dialect == _POSTGRESQL else _USER_LIMIT[server.own_limit]
+    return f"{own}, and other accounts are not affected"
 
 
 def _verdict(capacity: Capacity) -> Iterator[str]:

@@ -43,11 +43,15 @@ class RecordedUse:
 
 @dataclass(frozen=True)
 class RecordedFleet:
-    """The most processes on a host, and hosts, at once; the use of each pool of a process."""
+    """The most processes on a host, and hosts, at once; the use of each pool of a process.
+
+    dialect: of the database of all its pools; empty if they have several.
+    """
 
     processes: int
     hosts: int
     uses: Sequence[RecordedUse]
+    dialect: str = ""
 
     @property
     def pools(self) -> list[dict[str, Any]]:
@@ -67,10 +71,12 @@ def recorded_fleet(pools: Sequence[RecordedPool]) -> RecordedFleet:
     """The fleet of a recording by its pools: the processes that asked for a connection."""
     serving = [one for pool in pools for one in pool.processes if one.serves]
     everywhere = _placement(serving)
+    dialects = {pool.database.partition("+")[0] for pool in pools}
     return RecordedFleet(
         processes=everywhere.processes,
         hosts=everywhere.replicas,
         uses=[use for pool in pools for use in _uses(pool)],
+        dialect=dialects.pop() if len(dialects) == 1 else "",
     )
 
 

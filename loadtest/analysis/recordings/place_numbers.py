@@ -82,7 +82,9 @@ def _lost(pool: RecordedPool) -> dict[str, _Lost]:
     One hold of a place that never took another connection may be meant to last.
     """
     found: dict[str, list[_Lost]] = defaultdict(list)
-    end = pool.by_second.begin + pool.by_second.length - LONG_KEPT
+    seconds = pool.by_second
+    # Processes before a time without any are gone, as after a round of a driven application.
+    end = max([seconds.begin + seconds.length - LONG_KEPT, *(end for _, end in seconds.gaps)])
     for process in pool.processes:
         now = int(process.columns.second.max()) >= end
         for old in process.old_holds:

@@ -164,12 +164,12 @@ def _timeout(tuning: Tuning, value: Search, chosen: PoolSummary) -> str:
     own = chosen.pool.pool_timeout
     if tuning.application and value.pool_timeout < own:
         return (
-            f"pool_timeout={own:g} is kept from {tuning.application}. Suggested instead: "
+            f"pool_timeout was the application's own, {own:g} seconds. Suggested instead: "
             f"pool_timeout={value.pool_timeout:g}, because {wait}. A longer one delays the error "
             "that an overload causes."
         )
     if tuning.application:
-        return f"pool_timeout={own:g} is kept from {tuning.application}: {wait}."
+        return f"pool_timeout stays at the application's own {own:g} seconds: {wait}."
     if value.pool_timeout >= LONGEST_TIMEOUT:
         return f"pool_timeout stays at SQLAlchemy's {LONGEST_TIMEOUT} seconds: {wait}."
     seconds = round(value.pool_timeout)

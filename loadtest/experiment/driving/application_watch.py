@@ -5,18 +5,20 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
-
-from psutil import pid_exists
 
 from loadtest.analysis.driven.server_concurrency import thread_facts
 from loadtest.database.redaction import without_passwords
 from loadtest.database.server_guard import Guard
 from loadtest.experiment.driving.control_folder import ControlFolder
-from loadtest.experiment.driving.process_count import serving_processes
+from loadtest.experiment.driving.process_count import (
+    ProcessesUnderLoad,
+    is_running,
+    serving_processes,
+)
 from loadtest.experiment.driving.read_back import check_pool, check_told, not_through_relay
 from loadtest.experiment.driving.running_application import RunningApplication
 from loadtest.experiment.driving.servers.driven_server import DrivenServer
@@ -27,7 +29,15 @@ from loadtest.model.errors import MoreThanAnnounced, RefusedRun, ServerInTrouble
 from loadtest.model.interval import SECOND, SERVER, Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.recording.launcher import why_nothing
-from loadtest.runfile.followed_recording import FollowedPart, FollowedRecording, RecordedLine
+from loadtest.runfile.followed_recording import (
+    FollowedPart,
+    FollowedRecording,
+    RecordedLine,
+    idle_parents,
+    process_id,
+    uses_connections,
+)
+from loadtest.runfile.merged_recording import leave_known
 
 # A process that is being replaced and its successor share a second; both are shorter than this.
 _WHOLE = 0.9 * SECOND
@@ -61,11 +71,13 @@ class ApplicationWatch:
         self._application, self._pool, self._server = application, pool, server
         self._control = control
         self.engines = ToldEngines(application.engine)
-        self._recording = FollowedRecording(folder)
+        self._folder, self._recording = folder, FollowedRecording(folder)
         self._checked = set[str]()
         self._processes: dict[int, set[str]] = defaultdict(set)
         self._ends: dict[str, float] = {}
         self._used: dict[int, float] = {}
+        self._under_load = ProcessesUnderLoad(application.most_processes)
+        self._ended: Sequence[str] = ()
         self._status, self._loaded = _SeenStatus(), False
         self._guard = Guard(self._status, server.lacks) if server.guarded else None
         self.running: RunningApplication | None = None
@@ -78,7 +90,8 @@ class ApplicationWatch:
         """
         if self.running:
             self.running.check_alive()
-        self._hear()
+        if self._hear():
+            self.leave_known()
         for part, line in self._recording.new():
             self._check_part(part)
             if line.record and line.record["type"] == "interval":
@@ -90,6 +103,8 @@ class ApplicationWatch:
         self._loaded = True
         if interval.process == SERVER:
             self._status.answers += 1
+        elif interval.period == "measured":
+            self._under_load.count(interval.second, self.engines.processes)
         self._ask_guard(interval)
 
     def _ask_guard(self, interval: Interval) -> None:
@@ -97,18 +112,25 @@ class ApplicationWatch:
             raise ServerInTrouble(trouble)
 
     def conclude(self) -> None:
-        """Raise RefusedRun if the application made no engine, or not the chosen one."""
+        """Take the end of the load; raises RefusedRun if what ran is not what was asked for.
+
+        The application made no engine, or not the chosen one, or ran in another number of
+        processes.
+        """
         self.check()
-        if self.engines.meant:
-            return
+        self._ended = sorted(one for one in self._ends if not is_running(process_id(one)))
+        if not self.engines.meant:
+            raise RefusedRun(self._no_engine())
+        self._under_load.check()
+
+    def _no_engine(self) -> str:
+        """The sentence about the missing engine."""
         if others := self.engines.others:
-            raise RefusedRun(
+            return (
                 f"--app-engine: the application has no engine {self._application.engine}; it makes "
                 f"{' and '.join(map(str, others))}"
             )
-        raise RefusedRun(
-            f"the application made no SQLAlchemy engine: {why_nothing(self._control.notes)}"
-        )
+        return f"the application made no SQLAlchemy engine: {why_nothing(self._control.notes)}"
 
     def wait_for_last_second(self) -> None:
         """Wait until the processes that still run have recorded what they did until now.
@@ -123,7 +145,7 @@ class ApplicationWatch:
     def _unrecorded(self, until: float) -> bool:
         """Whether a process that runs has not recorded the time until then."""
         late = (name for name, end in self._ends.items() if end < until)
-        return any(pid_exists(_pid(name)) for name in late)
+        return any(is_running(process_id(name)) for name in late)
 
     @property
     def names(self) -> set[str]:
@@ -134,13 +156,12 @@ class ApplicationWatch:
     def serving(self) -> set[int]:
         """The processes with engines that run, without parents that use none since they forked."""
         known = self.engines.processes
-        return serving_processes(known) | set(filter(pid_exists, known - self.idle_parents))
+        return serving_processes(known) | set(filter(is_running, known - self.idle_parents))
 
     @property
     def idle_parents(self) -> set[int]:
         """The processes that have used no connection since they forked, like a server's master."""
-        forked = self.engines.forked.items()
-        return {pid for pid, when in forked if self._used.get(pid, 0.0) <= when}
+        return idle_parents(self.engines.forked, self._used)
 
     @property
     def facts(self) -> Mapping[str, Any]:
@@ -153,16 +174,25 @@ class ApplicationWatch:
             told["processes"] = list(driven.processes)
         for engine in self.engines.meant[:1]:
             told |= {"place": engine.place, "own_pool": dict(engine.own)}
+        if self._ended:
+            told["ended"] = list(self._ended)
         return told
 
-    def _hear(self) -> None:
-        new, meant = self.engines.hear(self._control.messages()), self.engines.meant
+    def leave_known(self) -> None:
+        """Leave what is known beside the recording, in case this tool is killed."""
+        leave_known(self._folder, self.facts, self.names, self.engines.forked)
+
+    def _hear(self) -> bool:
+        """Take the messages of the processes; returns whether there were any."""
+        messages = list(self._control.messages())
+        new, meant = self.engines.hear(messages), self.engines.meant
         relay = self._server.relay
         for engine in new:
             check_told(engine, self._pool, self._server.url, relay.address if relay else None)
         for engine in self.engines.news:
             reached = self.engines.reached(engine)
             self._server.check_engine(engine, reached, engine in meant)
+        return bool(messages)
 
     def _check_part(self, part: FollowedPart) -> None:
         """Check the settings in the header of a part of the recording, once."""
@@ -194,8 +224,8 @@ class ApplicationWatch:
             raise MoreThanAnnounced(beyond_announced(interval, most, processes))
         if self._loaded:  # before the load, nothing reads the server's status
             self._ask_guard(interval)
-        if interval.counters["checkouts"] or record["gauges"].get("in_use", {}).get("max"):
-            self._used[_pid(interval.process)] = interval.second
+        if uses_connections(record):
+            self._used[process_id(interval.process)] = interval.second
             self._count(interval)
 
     def _count(self, interval: Interval) -> None:
@@ -210,8 +240,3 @@ class ApplicationWatch:
                 "If a process serves requests beside its children, let the URL of --ready use the "
                 "database, so that it is counted"
             )
-
-
-def _pid(process: str) -> int:
-    """The id of a process from its name in intervals, like `web1-812`."""
-    return int(process.rpartition("-")[2])

@@ -12,7 +12,7 @@ from loadtest.experiment.child_logs import shorten_log
 from loadtest.experiment.driving.application_environment import environment_of, own_environment
 from loadtest.experiment.driving.application_watch import ApplicationWatch
 from loadtest.experiment.driving.control_folder import ControlFolder
-from loadtest.experiment.driving.process_count import check_processes, wait_for_processes
+from loadtest.experiment.driving.process_count import wait_for_processes
 from loadtest.experiment.driving.read_back import asked_settings
 from loadtest.experiment.driving.running_application import prepare, started
 from loadtest.experiment.driving.servers.driven_server import DrivenServer
@@ -22,7 +22,7 @@ from loadtest.model.errors import RefusedRun, UsageError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.recording.steering.orders import Orders
-from loadtest.runfile.merged_recording import RECORDINGS, leave_known, merge
+from loadtest.runfile.merged_recording import RECORDINGS, merge
 
 LOG = ".app.log"
 
@@ -78,10 +78,9 @@ def application_beside(plan: RunPlan, path: Path, server: DrivenServer) -> Itera
     watch: ApplicationWatch | None = None
     try:
         with driven(application, plan.pool, server, name, folder, log) as watch:
-            leave_known(folder, watch.facts, watch.names)
+            watch.leave_known()
             yield watch
             watch.conclude()
-            check_processes(application, watch.engines, watch.check)
             watch.wait_for_last_second()
     except RefusedRun:
         path.unlink(missing_ok=True)
@@ -131,4 +130,4 @@ def driven(
 def _merge(watch: ApplicationWatch | None, path: Path, folder: Path) -> None:
     """Put the recording into the result of the run, if it has one."""
     if watch and path.exists():
-        merge(path, folder, watch.facts, watch.names, watch.idle_parents)
+        merge(path, folder, watch.facts, watch.names, watch.engines.forked)

@@ -29,7 +29,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
 from tests.undisturbed import undisturbed, without_figures
-from tests.warm_children import warm_children
+from tests.warm_children import ADDRESS, WARM, warm_children
 
 if TYPE_CHECKING:
     from tests.recording.private_postgresql import PrivatePostgresql
@@ -205,16 +205,18 @@ def warm() -> Iterator[None]:
 
 @pytest.fixture
 def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the `loadtest` command in a process of its own: for one that imports an application."""
-    from tests.processes import loadtest_command  # it imports this module
+    """Runs the `loadtest` command in a process of its own: for one that imports an application.
+
+    The process is a fork of a warm process, and so are those that it starts.
+    """
 
     def run(*arguments: Any, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        command = loadtest_command(*arguments)
-        options: dict[str, Any] = {"capture_output": True, "text": True, "env": env}
         return subprocess.run(
-            command,
+            WARM.command("tests.undisturbed", *arguments),
             check=False,
-            **options,
+            capture_output=True,
+            text=True,
+            env={**env, ADDRESS: WARM.address},
             preexec_fn=supervisor.die_with_parent,
         )
 

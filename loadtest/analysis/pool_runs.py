@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, replace
 from functools import cached_property, reduce
 from typing import Any
 
-from loadtest.analysis.comparison.comparability import refuse_incomparable
 from loadtest.analysis.given_names import PoolVariant, given_names
 from loadtest.analysis.round import Round
 from loadtest.analysis.statistics.censoring import CensoredTimes
@@ -19,6 +18,7 @@ from loadtest.model.named_values import together
 from loadtest.model.pool import AS_IS, PoolSettings
 from loadtest.model.request_use import RequestUse
 from loadtest.model.task_use import TaskUse
+from loadtest.runfile.comparability import refuse_incomparable
 from loadtest.runfile.decoding import plan_of
 from loadtest.runfile.reader import Run, RunFacts
 from loadtest.runfile.schema import ExperimentPlan, Header, Load

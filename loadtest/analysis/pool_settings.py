@@ -28,16 +28,21 @@ def pool_arguments(settings: PoolSettings) -> str:
 
 def spelled_out(settings: PoolSettings) -> dict[str, str]:
     """The same by name, each value as it is written in Python."""
+    return {name: _literal(name, value) for name, value in settings_by_name(settings).items()}
+
+
+def settings_by_name(settings: PoolSettings) -> dict[str, Any]:
+    """Both sizes and what differs from SQLAlchemy's defaults."""
     # The settings of an application's own pool are unknown until it runs.
     queue = settings.poolclass not in ("NullPool", AS_IS)
     sizes = {name: getattr(settings, name) for name in _SIZES if queue}
     # An application's own pool may have a class without sizes.
-    said = {name: size for name, size in sizes.items() if size is not None}
+    said: dict[str, Any] = {name: size for name, size in sizes.items() if size is not None}
     for name in _OTHERS:
         value = getattr(settings, name)
         if value != getattr(_SQLALCHEMY, name) and (queue or name not in _QUEUE_ONLY):
             said[name] = value
-    return {name: _literal(name, value) for name, value in said.items()}
+    return said
 
 
 def default_in_python(name: str) -> str:

@@ -1,6 +1,6 @@
 "use strict";
-/* What the charts of the live page and of reports share: numbers in words, axes and scales, and moving the cursor with
-   keys and fingers. Names come from users, so they are set as text, never as HTML. */
+/* What the charts of the live page and of reports share: numbers in words, axes and scales, moving the cursor with keys
+   and fingers, and buttons that switch lines. Names come from users, so they are set as text, never as HTML. */
 
 const charting = (() => {
   const SMALLEST_TIME = 1e-6; // the histograms' resolution; a logarithmic axis has no zero
@@ -101,11 +101,25 @@ const charting = (() => {
     }).observe(box);
   }
 
+  /* A button that hides and shows the lines of one name (their series' `of`) in some plots. */
+  function switchOf(label, sample, plots) {
+    const button = element("button");
+    button.type = "button";
+    button.append(sample, label);
+    button.setAttribute("aria-pressed", "true");
+    button.addEventListener("click", () => {
+      const show = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", String(show));
+      for (const plot of plots) plot.series.forEach((series, n) => n && series.of === label && plot.setSeries(n, { show }, true, false));
+    });
+    return button;
+  }
+
   /* Draw again when the page turns dark or light. */
   function recolour(plots) {
     const scheme = matchMedia("(prefers-color-scheme: dark)");
     scheme.addEventListener("change", () => plots.forEach((plot) => plot.redraw(false, true)));
   }
 
-  return { SMALLEST_TIME, FONT, count, level, percent, time, element, colour, axes, range, nearest, point, moved, touch, fit, recolour };
+  return { SMALLEST_TIME, FONT, count, level, percent, time, element, colour, axes, range, nearest, point, moved, touch, fit, switchOf, recolour };
 })();

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from pydantic import TypeAdapter
 from loadtest.experiment import deadlines
 from loadtest.experiment.driving.repeated_command import repeated_command
 from loadtest.model.allowances import NO_ALLOWANCES, Allowances
+from loadtest.model.command_words import option_words
 from loadtest.model.experiment import Experiment
 from loadtest.model.json_types import json_types
 from loadtest.model.load import GREENLETS, LoadConfig, start_command
@@ -87,7 +87,7 @@ class RunPlan:
             **_pool_options(self.pool, changes_only=own_pool),
             **experiment.options,
         }
-        return [*arguments, *_flags(options), *experiment.user_classes]
+        return [*arguments, *option_words(options), *experiment.user_classes]
 
     def command(self) -> str:
         """The command line that repeats this run by hand."""
@@ -130,14 +130,6 @@ def _pool_options(pool: PoolConfig, *, changes_only: bool) -> dict[str, object]:
     }
 
 
-def _flags(options: Mapping[str, object]) -> Iterator[str]:
-    """Options as words of a command line, without those that are None or False."""
-    for name, value in options.items():
-        if value is not None and value is not False:
-            yield "--" + name.replace("_", "-")
-            yield from [] if value is True else [str(value)]
-
-
 @dataclass(frozen=True)
 class RunSettings:
     """All settings of a run: its plan, its result file, and what the user allows on the server.
@@ -165,7 +157,7 @@ class RunSettings:
             # Only noted in the result: this tool provokes the faults, not Locust.
             "faults": " ".join(map(str, plan.experiment.fault)) or None,
         }
-        return [*plan.arguments(), *_flags(here), *self.allowed.arguments()]
+        return [*plan.arguments(), *option_words(here), *self.allowed.arguments()]
 
     def environment(self) -> dict[str, str]:
         """The environment variable that carries the settings to the process of the run."""

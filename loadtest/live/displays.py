@@ -3,31 +3,52 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
 from loadtest.live import page, tab, web
+from loadtest.live.comparing.comparison_form import ServedSettings
+from loadtest.live.comparing.comparison_pages import add_comparison_pages
+from loadtest.live.comparing.page_comparisons import PageComparisons
 from loadtest.live.exporter import Exporter
 from loadtest.live.points import Points
+from loadtest.live.run_pages import report_answer
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 
 
 class Live:
-    """Passes each interval of a run to the metrics and, with a web UI, to the live page."""
+    """Passes each interval of a run to the metrics and, with a web UI, to the live page.
+
+    comparisons: those that the live page has started.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._exporter = Exporter(self.registry)
         self._points: Points | None = None
+        self.comparisons = PageComparisons()
 
-    def serve(self, web_ui: Any, base_path: str) -> None:
-        """Add pages to Locust's web UI, below base_path."""
+    def serve(
+        self,
+        web_ui: Any,
+        base_path: str,
+        results: Callable[[], Path],
+        settings: Callable[[], ServedSettings],
+    ) -> None:
+        """Add pages to Locust's web UI, below base_path.
+
+        results: returns the folder of results. settings: returns the settings that comparisons take
+        over.
+        """
         self._points = Points()
         web.add_routes(web_ui, self.registry)
-        page.add_pages(web_ui, self._points, base_path)
+        page.add_pages(web_ui, self._points, base_path, results)
+        show = partial(report_answer, up="../../")
+        add_comparison_pages(web_ui, base_path, self.comparisons, settings, show)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:
@@ -48,5 +69,6 @@ class Live:
 
     def end(self, reason: str, report: Callable[[], Path | None]) -> None:
         """End the current run; report: returns the path of its report, None before it exists."""
+        self.comparisons.let_start()
         if self._points:
             self._points.end(reason, report)

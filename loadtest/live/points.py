@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from loadtest.live.run_so_far import RunSoFar
 from loadtest.live.second import LiveSecond, Point
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
@@ -30,7 +31,8 @@ class LiveRun:
     """A run as the page knows it.
 
     begun: UTC seconds. reason: why it ended, empty while it runs. report: returns the path of the
-    report, None before it exists. most: the highest value of some levels so far.
+    report, None before it exists. most: the highest value of some levels so far. so_far: its
+    numbers in the table of runs.
     """
 
     number: int
@@ -40,6 +42,7 @@ class LiveRun:
     report: Callable[[], Path | None] = _no_report
     timeouts: int = 0
     most: dict[str, float] = field(default_factory=dict)
+    so_far: RunSoFar = field(default_factory=RunSoFar)
 
 
 @dataclass
@@ -79,6 +82,7 @@ class Points:
         if run is None or run.reason or interval.second <= self._newest - SILENT_SECONDS:
             return
         run.timeouts += interval.counters["timeouts"]
+        run.so_far.add(interval)
         second = self._growing.setdefault(interval.second, LiveSecond(interval.second))
         second.add(interval)
         self._changed.add(interval.second)
@@ -150,11 +154,14 @@ class Points:
 
 
 def _facts(run: LiveRun) -> dict[str, object]:
+    report = run.report()
     return {
         "number": run.number,
         "pool": run.pool.name,
         "begun": round(run.begun, 3),
         "reason": run.reason,
         "timeouts": run.timeouts,
-        "report": run.report() is not None,
+        "report": report is not None,
+        "result": report and report.parent.name,
+        **run.so_far.numbers(),
     }

@@ -16,8 +16,9 @@ import os
 import socket
 import sys
 from argparse import Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import gevent
@@ -35,7 +36,9 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
 from loadtest.load.measured_users import MeasuredUsers
-from loadtest.load.options import run_options, start_form
+from loadtest.load.options import run_options
+from loadtest.load.options.comparison_settings import served_settings
+from loadtest.load.options.start_form import StartForm
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import RunOutput, machine_facts, versions
@@ -145,16 +148,17 @@ class Plugin:
 
     def _serve(self, web_ui: Any) -> None:
         if web_ui:
-            self.live.serve(web_ui, self.options.web_base_path)
+            settings = partial(served_settings, self.environment, self.database, _added)
+            where = self.options.web_base_path, lambda: Path(self.options.results)
+            self.live.serve(web_ui, *where, settings)
             locust_pages.extend(web_ui, self.live.statistics)
-            start_form.arrange(
-                web_ui,
-                _added.headings,
-                check=lambda form: self.limits.check_form(form, _added),
-                current=lambda: vars(self.options),
-            )
+            StartForm(web_ui, _added, lambda: self.options, self._check_form)
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
+
+    def _check_form(self, form: Mapping[str, str]) -> None:
+        self.live.comparisons.refuse_run()
+        self.limits.check_form(form, _added)
 
     def _prepare(self) -> None:
         # Locust's clock runs from the start of a test, so do the long part before it.
@@ -167,10 +171,11 @@ class Plugin:
         gevent.get_hub().loop.update_now()
 
     def close(self) -> None:
-        """Drop the tables, and stop the private server, if any."""
+        """End a comparison of the live page, drop the tables, and stop the private server."""
         # Leaked connections would lock the tables.
         forgotten = self.users.targets if self.database.made else []
-        for step in (*(target.cut_off for target in forgotten), self.database.close):
+        steps = [target.cut_off for target in forgotten]
+        for step in (self.live.comparisons.close, *steps, self.database.close):
             attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:
@@ -199,6 +204,7 @@ class Plugin:
         return run
 
     def _start(self, run: RunUnderWay, options: Namespace) -> None:
+        self.live.comparisons.hold_off()
         self.database.load_application()
         pool = measured_pool(options, self.database.application)
         warmup, stages = parts = run_options.parts_of(options)

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import platform
-import shutil
 import subprocess
-import sys
 import time
 from argparse import Namespace
 from functools import cache
@@ -22,6 +20,7 @@ from loadtest.database.preflight.handshake import tls_context_seconds
 from loadtest.database.preflight.machine_limits import local_port_count, open_files_limit
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.live.displays import Live
+from loadtest.live.report_process import REPORTED, report_command
 from loadtest.load.interval_stream import IntervalStream
 from loadtest.load.workers.protocol import Workers
 from loadtest.model.end_reason import End
@@ -31,8 +30,6 @@ from loadtest.runfile.folders import new_folder
 from loadtest.runfile.writer import RunWriter
 
 logger = logging.getLogger("loadtest")
-# Exit codes of `loadtest report` about the measurement, not about a failure.
-_REPORTED = (0, 3, 4, 5)
 PACKAGES = ("sqlalchemy", "pymysql", "locust", "gevent")
 
 
@@ -75,11 +72,9 @@ class RunOutput:
         self._timeline.close(end, workers.facts() if workers else [], programs)
         if self.folder is None:
             return
-        command = [sys.executable, "-m", "loadtest", "report", str(self.folder), "--quiet"]
-        if shutil.which("nice"):
-            command = ["nice", *command]  # the next run may already be measuring
+        command = report_command([self.folder], self.folder)
         drawing = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-        if wait and drawing.wait() not in _REPORTED:
+        if wait and drawing.wait() not in REPORTED:
             raise LoadtestError(f"the report is missing; try: loadtest report {self.folder}")
         logger.info("Report: %s", self.folder / "report.html")
 

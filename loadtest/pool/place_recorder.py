@@ -138,12 +138,28 @@ class PlaceRecorder:
         sums.add_holds(batch.ended)
         sums.add_nested(self.nested)
         sums.add_held(held, batch.now)
+        self._add_responding(sums, held, let_others_run)
         sums.add_shortages(moments := taken(self._shortages))
         self._add_lines(sums, held, let_others_run)
         interval.places, interval.tasks = sums.places(), sums.tasks()
         interval.histograms.update(sums.histograms)
         let_others_run()
         interval.shortages = [one.described(sums.place_of, utc) for one in worst_of(moments)]
+
+    def _add_responding(
+        self, sums: PlaceSums, held: list[Taken], let_others_run: LetOthersRun
+    ) -> None:
+        """The holds whose response is sent, or has been sent."""
+        responding = [
+            (hold, hold.owner.responded)
+            for _, hold, _ in in_steps(held, let_others_run)
+            if isinstance(hold.owner, RequestWaits) and hold.owner.responding
+        ]
+        # Others have returned their connection since this cut, then responded.
+        still = self._still_held() if responding else set()
+        for hold, responded in responding:
+            if hold in still:
+                sums.add_responding(hold, responded=responded)
 
     def _add_lines(self, sums: PlaceSums, held: list[Taken], let_others_run: LetOthersRun) -> None:
         """Where the oldest holders without a query are; unknown if others use a connection on."""

@@ -107,12 +107,16 @@ class PlaceSums:
         for since, hold, _ in in_steps(held, self._let_others_run):
             use = self._uses[self.place_of(hold.key)]
             use.kept += 1
-            if getattr(hold.owner, "responded", False):
-                use.after_response += 1
-            else:
-                use.responding += getattr(hold.owner, "responding", False)
             use.longest_hold = max(use.longest_hold, now - since)
             self._tasks[self._route_of(hold.key)]["kept"] += hold.over
+
+    def add_responding(self, hold: Hold, *, responded: bool) -> None:
+        """Count a hold whose response is being sent; responded: has been sent."""
+        use = self._uses[self.place_of(hold.key)]
+        if responded:
+            use.after_response += 1
+        else:
+            use.responding += 1
 
     def add_shortages(self, moments: Sequence[Moment]) -> None:
         """Count the connections that each place held at some moments."""

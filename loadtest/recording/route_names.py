@@ -10,16 +10,16 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from loadtest.pool.place_recorder import Request, RequestWaits, Route
 from loadtest.recording.steering.response_headers import (
     HEADER,
     adds_headers,
+    answer_with_header,
     header_value,
     sends_header,
-    starts_with_header,
 )
 
 NO_ROUTE: Route = None, ""
@@ -121,7 +121,7 @@ def _add_headers_to_flask(module: Any) -> None:
         if _WAITS in environ:  # an application inside of another one
             return original(self, environ, start_response)
         waits = environ[_WAITS] = RequestWaits()
-        return original(self, environ, starts_with_header(start_response, waits))
+        return answer_with_header(partial(original, self), environ, start_response, waits)
 
     module.Flask.__call__ = call
 

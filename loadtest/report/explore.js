@@ -89,17 +89,8 @@
   }
 
   function switchOf(figure, label) {
-    const button = element("button");
-    const lines = figure.chart.panels.flatMap((panel) => panel.lines).filter((line) => line.label === label);
-    button.type = "button";
-    button.append(sample(lines[0]), label);
-    button.setAttribute("aria-pressed", "true");
-    button.addEventListener("click", () => {
-      const show = button.getAttribute("aria-pressed") !== "true";
-      button.setAttribute("aria-pressed", String(show));
-      for (const plot of figure.plots) plot.series.forEach((series, n) => n && series.of === label && plot.setSeries(n, { show }, true, false));
-    });
-    return button;
+    const line = figure.chart.panels.flatMap((panel) => panel.lines).find((one) => one.label === label);
+    return charting.switchOf(label, sample(line), figure.plots);
   }
 
   function tableOf(figure) {

@@ -9,14 +9,12 @@ from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from loadtest.analysis.units import duration as as_time
 from loadtest.model.deadlock import deadlock_notice
-from loadtest.model.distribution import Distribution
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
 from loadtest.report.console import plain, text_table
-from loadtest.report.round_table import ROUND_COLUMNS, RoundTable
+from loadtest.report.round_table import RoundTable, shown_time, time_column
 
 # Nanoseconds that an interval must have to stand for a second.
 LEAST_INTERVAL = 500_000_000
@@ -93,7 +91,7 @@ class RunProgress:
     def picture(self) -> Group:
         """The table of the pools, the numbers of the last second, and the bar."""
         rows = [*self._table.rows()] if self._compares else []
-        table = text_table(self._console, ROUND_COLUMNS, rows)
+        table = text_table(self._console, self._table.columns(), rows)
         now = plain(self._now, self._console)
         return Group(*([table] if rows else []), now, self._bar)
 
@@ -161,6 +159,6 @@ def _seconds(plans: list[PlannedRun], most: int | None) -> float:
 def _now(interval: Interval) -> str:
     done = interval.counters["requests"] - interval.counters["failures"]
     rate = done / (interval.length / 1e9) if interval.length else 0.0
-    wait = interval.histograms.get("wait", Distribution()).percentile_seconds(95)
-    overflow = interval.gauges["overflow"].max if "overflow" in interval.gauges else 0
-    return f"{rate:,.0f}/s · wait p95 {as_time(wait)} · overflow {overflow}"
+    overflow = interval.gauges.get("overflow")
+    of_pool = f" · overflow {overflow.max}" if overflow else ""
+    return f"{rate:,.0f}/s · {time_column(interval)} {shown_time(interval)}{of_pool}"

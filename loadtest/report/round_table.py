@@ -10,8 +10,6 @@ from loadtest.analysis.units import NO_VALUE, duration, percent, rate
 from loadtest.model.distribution import Distribution
 from loadtest.model.interval import Interval, total
 
-ROUND_COLUMNS = ("pool", "rounds", "ok/s", "95 % interval", "wait p95", "errors", "CPU")
-
 
 @dataclass
 class _Measured:
@@ -54,10 +52,16 @@ class RoundTable:
             return ""
         self._pools.setdefault(pool, _Measured()).add(run)
         ok = rate(_ok(run) / (run.length / 1e9))
-        return f"{ok} ok/s, wait p95 {_wait(run)}, {_errors(run)} errors"
+        return f"{ok} ok/s, {time_column(run)} {shown_time(run)}, {_errors(run)} errors"
+
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns of `rows`."""
+        measured = [run for pool in self._pools.values() for run in pool.intervals]
+        time = time_column(measured[0] if measured else None)
+        return ("pool", "rounds", "ok/s", "95 % interval", time, "errors", "CPU")
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """The cells of each pool, under ROUND_COLUMNS."""
+        """The cells of each pool, under `columns`."""
         for name, measured in self._pools.items():
             rounds = f"{len(measured.per_second)}{self._planned}"
             yield (name, rounds, *_cells(measured))
@@ -70,7 +74,7 @@ def _cells(measured: _Measured) -> tuple[str, ...]:
     return (
         rate(mean(measured.per_second)),
         f"{rate(max(ci95[0], 0))} – {rate(ci95[1])}" if ci95 else "",
-        _wait(run),
+        shown_time(run),
         _errors(run),
         percent(run.counters["cpu"] / run.length),
     )
@@ -80,8 +84,19 @@ def _ok(run: Interval) -> int:
     return run.counters["requests"] - run.counters["failures"]
 
 
-def _wait(run: Interval) -> str:
-    return duration(run.histograms.get("wait", Distribution()).percentile_seconds(95))
+def time_column(run: Interval | None) -> str:
+    """The name of the time that is shown: the wait, or the request if another process waits."""
+    return f"{_shown(run)} p95"
+
+
+def shown_time(run: Interval) -> str:
+    """The p95 under that name."""
+    return duration(run.histograms.get(_shown(run), Distribution()).percentile_seconds(95))
+
+
+def _shown(run: Interval | None) -> str:
+    times = run.histograms if run else {}
+    return "request" if "request" in times and "wait" not in times else "wait"
 
 
 def _errors(run: Interval) -> str:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 from loadtest.model.errors import CannotGoOn, LoadtestError, UsageError
 
+# The page in a folder of results.
+REPORT_PAGE = "report.html"
 # Where the files of runs are in a folder; those of recordings may be compressed.
 _PATTERNS = ("runs/*.jsonl", "runs/*.jsonl.gz", "*.jsonl", "*.jsonl.gz")
 # In the header of a recording only.
@@ -120,3 +122,19 @@ def _first_line(path: Path) -> bytes:
             return bytes(file.readline())
     except (OSError, EOFError, zlib.error):
         return b""
+
+
+def reported_folders(parent: Path) -> list[Path]:
+    """The folders in a folder that have a report, the newest report first; links are left out."""
+    found = []
+    for folder in _folders_in(parent):
+        with suppress(OSError):  # removed, or not reported yet
+            found.append(((folder / REPORT_PAGE).stat().st_mtime_ns, folder))
+    return [folder for _, folder in sorted(found, reverse=True)]
+
+
+def _folders_in(parent: Path) -> list[Path]:
+    try:
+        return [one for one in parent.iterdir() if one.is_dir() and not one.is_symlink()]
+    except OSError:  # no run yet
+        return []

@@ -124,10 +124,11 @@ def steady(
     peak: int = 20,
     wait: int = 10,
     seconds: int = 2,
+    cpu: float = 0.5,
     **more: Any,
 ) -> list[Run]:
     """One run per round, with this number of requests in each second; some of them fail."""
-    counters = {"failures": failures, "cpu": SECOND // 2, "errors.deadlock": failures}
+    counters = {"failures": failures, "cpu": int(cpu * SECOND), "errors.deadlock": failures}
     return [
         run(
             folder,

@@ -47,8 +47,9 @@ def shop(folder: Path, url: URL, *options: str, engine: str = ON_SERVER) -> Driv
 
 
 @pytest.mark.database
-def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
-    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2", "-v")
+def test_announced_before_the_first_request(tmp_path: Path, url: URL, few: int) -> None:
+    larger = f"{few + 8}+0"
+    run = shop(tmp_path, url, "--pool", larger, "--connections-per-user", "2", "-v")
     said, place = run.process.output, f"{url.database} at 127.0.0.1:{url.port}"
     assert run.code in (0, 4), said
     announced, _, rest = said.partition("$ loadtest run ")
@@ -61,9 +62,12 @@ def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
     )
     assert str(url.password) not in said
     assert rest
-    result = read_run(run.runs / "9+0-1.jsonl")
+    result = read_run(run.runs / f"{larger}-1.jsonl")
     assert not result.header.server.private
     assert '"process":"server"' in result.path.read_text()
+    (pool,) = json.loads((run.runs.parent / "summary.json").read_text())["pools"]
+    found = {one["code"]: one["message"] for one in pool["findings"]}
+    assert f"max_connections is {few}" in found["fleet_exceeds_server"]
 
 
 @pytest.mark.database
@@ -85,15 +89,6 @@ def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> 
     assert f"the server has room for {few - 1}" in run.process.output
     assert "give --allow-overload" in run.process.output
     assert not list(run.results.glob("*"))
-
-
-@pytest.mark.database
-def test_a_pool_larger_than_the_server_is_a_finding(tmp_path: Path, url: URL, few: int) -> None:
-    run = shop(tmp_path, url, "--pool", f"{few + 8}+0")
-    assert run.code in (0, 4), run.process.output
-    (pool,) = json.loads((run.runs.parent / "summary.json").read_text())["pools"]
-    found = {one["code"]: one["message"] for one in pool["findings"]}
-    assert f"max_connections is {few}" in found["fleet_exceeds_server"]
 
 
 @pytest.mark.database

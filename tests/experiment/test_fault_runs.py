@@ -26,10 +26,10 @@ from tests.experiment.outcomes import Done, recovered
 from tests.processes import (
     Running,
     loadtest_command,
-    locust_command,
     running,
     so_far,
     stop_with,
+    warm_locust_command,
 )
 from tests.survival.scene import run_files
 
@@ -63,7 +63,8 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Done]:
         given, seconds = RUNS[name]
         folder = tmp_path_factory.mktemp(name)
         where = ("-t", "90s", "--quiet", "--results", folder / "results")
-        with running(folder / "log", *loadtest_command(*LOAD, *given, *where)) as tool:
+        command = loadtest_command(*LOAD, *given, *where)
+        with running(folder / "log", *command, warm=True) as tool:
             path, *_ = tool.until(lambda: run_files(folder), "the run to begin")
             tool.until(lambda: recovered(so_far(path), seconds), "the end of the faults")
             # Four: whatever else this machine does.
@@ -150,7 +151,7 @@ def test_the_ready_experiment_shows_what_pre_ping_is_worth(tmp_path: Path) -> No
 
 def test_payments_that_vanish_or_come_twice_are_found(tmp_path: Path, url: URL) -> None:
     result = tmp_path / "run.jsonl"
-    command = locust_command(
+    command = warm_locust_command(
         *("-f", SCENARIO, "--headless", "--only-summary", "-u", 5, "-r", 5),
         *("--results", result),
     )

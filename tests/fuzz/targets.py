@@ -40,7 +40,10 @@ from tests.fuzz.mutations import WORDS, another_value, mutated
 
 # Drawing takes a second, so only one input in this number is drawn.
 DRAWN = 150
-PATHS = (b"metrics", b"pool", b"pool/data", b"pool/report/1", b"pool/files/pool.js")
+PATHS = (
+    *(b"metrics", b"pool", b"pool/data", b"pool/report/1", b"pool/files/pool.js", b"pool/runs"),
+    *(b"pool/runs/result", b"pool/results/report/summary.json"),
+)
 FOLDER = Path(tempfile.mkdtemp(prefix="loadtest-fuzz-"))
 atexit.register(shutil.rmtree, FOLDER, ignore_errors=True)
 
@@ -131,7 +134,7 @@ def _web_server() -> Flask:
     app, live = Flask(__name__), Live()
     app.testing = True
     bare = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view, template_args={})
-    live.serve(bare, "")
+    live.serve(bare, "", lambda: FOLDER)
     live.begin(PoolConfig())
     live.add(Interval.from_json(seeds.records()[4]))
     return app

@@ -301,3 +301,21 @@ def test_the_page_and_the_report_have_their_limits_from_one_place(module: Module
         target for one in statements if isinstance(one, ast.Assign) for target in one.targets
     ]
     assert not limits & {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+def test_the_table_has_the_numbers_so_far_without_the_warm_up() -> None:
+    shown = Shown()
+    (before,) = shown.answer()["runs"]
+    assert [before[name] for name in ("seconds", "per_second", "wait_p95", "errors")] == [
+        *(0, None, None, None)
+    ]
+    waits = {"wait": [10 * MILLISECOND] * 99}
+    shown.add(interval(1, period="warmup", requests=900, times={"wait": [SECOND] * 900}))
+    for process in ("p1", "p2"):
+        shown.add(interval(2, process, times=waits, requests=100, failures=10))
+        shown.add(interval(3, process, SECOND // 2, times=waits, requests=50))
+    (run,) = shown.answer()["runs"]
+    assert (run["seconds"], run["per_second"]) == (1.5, 280 / 1.5)
+    assert run["errors"] == pytest.approx(20 / 300)
+    assert run["wait_p95"] == pytest.approx(0.01, rel=0.02)
+    assert run["result"] is None

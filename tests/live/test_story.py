@@ -36,7 +36,7 @@ def test_two_pools_one_after_the_other(tmp_path: Path, server: Any, browser: Bro
         page = browser.new_page(viewport={"width": 1600, "height": 900})
         page.set_default_timeout(PATIENCE_SECONDS * 1000)
         page.goto(web.address)
-        start(page, Pool_Size="1", Max_Overflow="0", Pool_Name="small")
+        start(page, pool_size="1", max_overflow="0", pool_name="small")
         first = web.next_run(set())
         page.get_by_role("tab", name="Connection pool").click()
         expect(page.get_by_role("row", name="Pool small measuring")).to_be_visible()
@@ -55,7 +55,7 @@ def test_two_pools_one_after_the_other(tmp_path: Path, server: Any, browser: Bro
         stop(page)
         expect(live.get_by_role("status")).to_have_text("Run 1: stopped")
 
-        start(page, Pool_Size="4", Max_Overflow="0", Pool_Name="larger")
+        start(page, pool_size="4", max_overflow="0", pool_name="larger")
         second = web.next_run({first}, seconds=4)
         expect(live.get_by_role("heading", level=1)).to_have_text("larger")
         pictures(web, live, "story-2-live")

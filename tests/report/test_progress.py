@@ -24,8 +24,10 @@ def shown(*seconds: tuple[int, int, str]) -> str:
     progress = RunProgress(console, [PLAN], quiet=False)
     progress.begin(PLAN)
     for number, length, period in seconds:
-        counters = {"requests": number}
-        progress.interval(interval(counters=counters, length=length, period=period, wait=[3]))  # type: ignore[arg-type]
+        counters, gauges = {"requests": number}, {"overflow": 0}
+        progress.interval(
+            interval(counters=counters, gauges=gauges, length=length, period=period, wait=[3])  # type: ignore[arg-type]
+        )
     return shown_by(console, progress).splitlines()[0]
 
 
@@ -119,6 +121,18 @@ def test_without_a_terminal_it_is_a_line_for_each_run() -> None:
         "2/4 small: 198 ok/s, wait p95 3.00 ms, 1.0 % errors",
         "3/4 20+0: 297 ok/s, wait p95 3.00 ms, 1.0 % errors",
     ]
+
+
+def test_requests_are_shown_if_the_pool_is_in_another_process() -> None:
+    console = terminal()
+    progress = RunProgress(console, [PLAN, PLAN], quiet=False)
+    progress.begin(PLAN)
+    progress.interval(interval(counters={"requests": 7, "cpu": 0}, request=[3]))
+    assert "1/2 20+0 · 7/s · request p95 3.00 ms" in rows_of(shown_by(console, progress))
+    progress.end(PLAN)
+    headings, _, row, *_ = rows_of(shown_by(console, progress))
+    assert headings == "pool rounds ok/s 95 % interval request p95 errors CPU"
+    assert row == "20+0 1/1 7.00 3.00 ms 0 % 0 %"
 
 
 def test_a_search_adds_a_row_for_each_size_and_counts_its_rounds() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from loadtest.analysis.comparison.comparability import refuse_incomparable
 from loadtest.analysis.comparison.comparer import (
     SIGNIFICANCE,
     Comparer,
@@ -19,6 +18,7 @@ from loadtest.analysis.summarize import summarize_pool
 from loadtest.analysis.units import ratio
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import Comparison
+from loadtest.runfile.comparability import refuse_incomparable
 
 BEFORE, AFTER = "before", "after"
 

@@ -28,6 +28,7 @@ from loadtest.analysis.comparison.recommendation import (
     throughput_of,
     worst_choice,
 )
+from loadtest.analysis.comparison.separate_runs import separate_runs
 from loadtest.analysis.comparison.unmeasured_rivals import (
     unmeasured_rivals,
     unmeasured_sentences,
@@ -56,7 +57,8 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
     candidates = [pool for pool in pools if pool.valid]
     lines = _why_none(measurements, pools, candidates, compare)
     if lines:
-        return Verdict(recommended=None, text="\n".join([*lines, *repeated_runs(measurements)]))
+        lines = [*lines, *separate_runs(measurements), *repeated_runs(measurements)]
+        return Verdict(recommended=None, text="\n".join(lines))
     able = [
         pool
         for pool in candidates

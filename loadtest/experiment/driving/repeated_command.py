@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from loadtest.database.redaction import without_passwords
+from loadtest.model.command_words import pool_text, value_text
 from loadtest.model.driven_application import DrivenApplication
 from loadtest.model.experiment import Experiment
 from loadtest.model.load import LoadConfig
-from loadtest.model.pool import AS_IS, PoolConfig
+from loadtest.model.pool import PoolConfig
 from loadtest.runfile.folders import as_typed
-
-_UNLIMITED = -1
 
 
 def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> list[str]:
@@ -21,9 +20,9 @@ def repeated_command(experiment: Experiment, pool: PoolConfig, seed: int) -> lis
     """
     (application,) = experiment.application
     words = ["loadtest", "run", as_typed(experiment.scenario), *_of_application(application)]
-    words += ["--pool", _pool_text(pool), *_of_load(experiment.load), "--seed", str(seed)]
+    words += ["--pool", pool_text(pool), *_of_load(experiment.load), "--seed", str(seed)]
     for name, value in experiment.options.items():
-        words += ["--option", f"{name}={_text(value)}"]
+        words += ["--option", f"{name}={value_text(value)}"]
     for fault in experiment.fault:
         words += ["--fault", str(fault)]
     for server in experiment.server:
@@ -65,20 +64,3 @@ def _of_load(load: LoadConfig) -> Iterator[str]:
     for option, text in options.items():
         if text:
             yield from (option, text)
-
-
-def _pool_text(pool: PoolConfig) -> str:
-    """A pool as `--pool` takes it: `20+0`, `small:20+0`, `as-is,pool_size=20`."""
-    named = pool.named
-    if named.keys() == {"pool_size", "max_overflow"}:
-        overflow = "inf" if pool.max_overflow == _UNLIMITED else pool.max_overflow
-        text = f"{pool.pool_size}+{overflow}"
-    else:
-        given = (f"{name}={_text(value)}" for name, value in named.items() if value != AS_IS)
-        text = ",".join([*([AS_IS] if AS_IS in named.values() else []), *given])
-    own_name = PoolConfig(**named).of_application().name
-    return text if own_name == pool.name else f"{pool.name}:{text}"
-
-
-def _text(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

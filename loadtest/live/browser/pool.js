@@ -1,9 +1,8 @@
 "use strict";
-/* The live page requests the newest points once per second and draws them. Names come from users, so they are set as
-   text, never as HTML. */
+/* The live page requests the newest points once per second and draws them. The table of runs is in runs.js. Names come
+   from users, so they are set as text, never as HTML. */
 
 const ASK_EVERY = 1000;
-const HEIGHT = 190;
 const LEAST_SHOWN = 60;
 const HEALTH = {
   fine: "fine",
@@ -11,20 +10,20 @@ const HEALTH = {
   late: "late: its event loop is blocked at times",
 };
 
-const { SMALLEST_TIME, count, percent, time, element, colour, axes, range } = charting;
+const { SMALLEST_TIME, count, percent, time, element, colour } = charting;
 const level = count(1);
 
 const line = (label, field, colour, more) => ({ label, field, colour, ...more });
 const percentiles = (name) => [
   line("p50", `${name}_p50`, "--green"),
-  line("p95", `${name}_p95`, "--blue"),
+  line("p95", `${name}_p95`, "--blue", { overlaid: true }),
   line("p99", `${name}_p99`, "--orange"),
 ];
 const CHARTS = [
   {
     title: "Connections", format: level,
     lines: [
-      line("in use", "in_use", "--blue"),
+      line("in use", "in_use", "--blue", { overlaid: true }),
       line("idle", "idle", "--green"),
       line("of these, overflow", "overflow", "--orange"),
       line("limit", "limit", "--soft", { dash: [5, 4], format: count(0) }),
@@ -33,7 +32,7 @@ const CHARTS = [
   {
     title: "Waiting for a connection", format: level,
     lines: [
-      line("mean", "waiting", "--blue"),
+      line("mean", "waiting", "--blue", { overlaid: true }),
       line("maximum", "waiting_most", "--orange", { width: 1, format: count(0) }),
       line("users", "users", "--soft", { dash: [5, 4] }),
     ],
@@ -46,14 +45,14 @@ const CHARTS = [
   {
     title: "Throughput", unit: "requests per second", format: level,
     lines: [
-      line("succeeded", "ok", "--blue"),
-      line("failed", "failed", "--orange"),
+      line("succeeded", "ok", "--blue", { overlaid: true }),
+      line("failed", "failed", "--orange", { overlaid: true }),
       line("timeouts", "timeouts", "--pink", { dash: [2, 3] }),
     ],
   },
   { title: "Request time", unit: "of requests that succeeded", format: time, log: true, lines: percentiles("task") },
-  { title: "Load generator: CPU", unit: "of one core, busiest process", format: percent, top: 1, lines: [line("CPU", "cpu", "--blue")] },
-  { title: "Load generator: event-loop lag", format: time, lines: [line("p99", "lag_p99", "--blue")] },
+  { title: "Load generator: CPU", unit: "of one core, busiest process", format: percent, top: 1, lines: [line("CPU", "cpu", "--blue", { overlaid: true })] },
+  { title: "Load generator: event-loop lag", format: time, lines: [line("p99", "lag_p99", "--blue", { overlaid: true })] },
 ];
 
 const byId = (id) => document.getElementById(id);
@@ -93,12 +92,17 @@ function inOrder() {
   return rows;
 }
 
-function columns(chart, rows) {
-  const value = (field, point) => {
+/* The values of a field in some points; null where there is no point. */
+function values(chart, field, points) {
+  return points.map((point) => {
     const found = point ? point[state.at[field]] : null;
     return chart.log && found != null ? Math.max(found, SMALLEST_TIME) : found;
-  };
-  return [rows.map((row) => row.second), ...chart.lines.map((l) => rows.map((row) => value(l.field, row.point)))];
+  });
+}
+
+function columns(chart, rows) {
+  const points = rows.map((row) => row.point);
+  return [rows.map((row) => row.second), ...chart.lines.map((l) => values(chart, l.field, points))];
 }
 
 const shownSeconds = () => Number(byId("window").value);
@@ -144,59 +148,8 @@ function markRuns(u) {
   context.restore();
 }
 
-function options(chart, width) {
-  return {
-    width, height: HEIGHT,
-    padding: [20, null, null, null],
-    cursor: { sync: { key: "pool" }, drag: { x: false, y: false }, points: { size: 6 } },
-    legend: { live: true },
-    scales: { x: { time: false }, y: { distr: chart.log ? 3 : 1, range: range(chart) } },
-    axes: axes({ ...chart, x: { values: (u, ticks) => ticks.map(clock) } }),
-    series: [
-      { label: "at", value: (u, v) => (v == null ? "–" : clock(v)) },
-      ...chart.lines.map((l) => ({
-        label: l.label,
-        stroke: () => colour(l.colour),
-        width: l.width ?? 2,
-        dash: l.dash,
-        spanGaps: false,
-        points: { show: false },
-        value: (u, v) => (l.format ?? chart.format)(v),
-      })),
-    ],
-    hooks: { draw: [markRuns] },
-  };
-}
-
-function build() {
-  for (const chart of CHARTS) {
-    const figure = element("figure");
-    const title = element("h3", chart.title);
-    if (chart.unit) title.append(" ", element("small", chart.unit));
-    const box = element("div");
-    box.setAttribute("role", "img");
-    figure.append(title, box);
-    byId("charts").append(figure);
-    const plot = new uPlot(options(chart, box.clientWidth), columns(chart, []), box);
-    charts.push({ chart, plot, box });
-    charting.fit(plot, box);
-    charting.touch(plot);
-    operate(plot, box);
-  }
-}
-
-/* Arrow keys move the cursor of all charts, Escape hides it. */
-function operate(plot, box) {
-  box.tabIndex = 0;
-  box.addEventListener("keydown", (event) => {
-    const x = event.key === "Escape" ? null : charting.moved(plot, event);
-    if (x === undefined) return;
-    event.preventDefault();
-    charting.point(charts.map((one) => one.plot), x);
-  });
-}
-
 function draw() {
+  if (byId("live").hidden) return;
   const from = shownFrom();
   const rows = inOrder().filter((row) => row.second >= from);
   const last = rows.at(-1)?.point;
@@ -205,8 +158,7 @@ function draw() {
       plot.setData(columns(chart, rows), false);
       plot.setScale("x", { min: from, max: state.now });
     });
-    const hovered = plot.cursor.left >= 0;
-    if (!hovered && rows.length) plot.setLegend({ idx: rows.length - 1 });
+    plots.tell(chart, plot);
     const words = chart.lines.map((l) => `${l.label} ${(l.format ?? chart.format)(last ? last[state.at[l.field]] : null)}`);
     box.setAttribute("aria-label", `${chart.title}, newest second: ${words.join(", ")}`);
   }
@@ -258,35 +210,10 @@ function say(text, bad) {
   place.className = bad ? "bad" : "";
 }
 
-function runRow(run) {
-  const row = element("tr");
-  const report = element("td", run.reason ? "–" : "");
-  if (run.report) {
-    const link = element("a", "report");
-    link.href = `pool/report/${run.number}`;
-    link.setAttribute("aria-label", `report of run ${run.number}, ${run.pool}`);
-    report.replaceChildren(link);
-  }
-  const cells = [run.number, run.pool, clock(run.begun), run.reason || "running", count(0)(run.timeouts)];
-  row.append(...cells.map((text) => element("td", text)), report);
-  return row;
-}
-
-let shownRuns = "";
-function showRuns() {
-  const now = JSON.stringify(state.runs);
-  if (now === shownRuns) return; // a link that is being clicked stays the same link
-  shownRuns = now;
-  byId("runs").hidden = !state.runs.length;
-  byId("no-runs").hidden = Boolean(state.runs.length);
-  byId("runs").tBodies[0].replaceChildren(...[...state.runs].reverse().map(runRow));
-  byId("report").hidden = !state.runs.some((run) => run.report);
-}
-
 function show() {
   draw();
   showState(showFigures());
-  showRuns();
+  runs.show();
 }
 
 /* ---- asking ---- */
@@ -308,7 +235,7 @@ async function ask() {
   setTimeout(ask, ASK_EVERY);
 }
 
-build();
+charts.push(...plots.placed(CHARTS.map((chart) => ({ ...chart, at: clock, together: "pool", live: true, draw: [markRuns] })), byId("charts")));
 showFigures();
 byId("window").addEventListener("change", draw);
 charting.recolour(charts.map(({ plot }) => plot));

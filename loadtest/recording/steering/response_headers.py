@@ -18,6 +18,7 @@ _FORM = re.compile(r"(\d{1,18});(\d{1,9})")
 
 _Send = Callable[[Any], Awaitable[None]]
 _StartResponse = Callable[..., Any]
+_Application = Callable[[Any, _StartResponse], Any]
 
 
 def adds_headers() -> bool:
@@ -52,11 +53,15 @@ def sends_header(send: _Send, waits: RequestWaits) -> _Send:
     return sending
 
 
-def starts_with_header(start_response: _StartResponse, waits: RequestWaits) -> _StartResponse:
-    """WSGI's `start_response` that adds the header, and notes that the response has begun."""
+def answer_with_header(
+    application: _Application, environ: Any, start_response: _StartResponse, waits: RequestWaits
+) -> Any:
+    """The body of an application's answer by WSGI, with the header; notes that it is to be sent."""
 
     def start(status: str, headers: Iterable[tuple[str, str]], *error: Any) -> Any:
-        waits.responding = True
         return start_response(status, [*headers, (HEADER, header_value(waits))], *error)
 
-    return start
+    body = application(environ, start)
+    # Flask has closed the request's sessions by now, unless it streams the response within it.
+    waits.responding = True
+    return body

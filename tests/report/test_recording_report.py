@@ -12,12 +12,13 @@ from rich.console import Console
 from rich.text import Text
 
 from loadtest.analysis.recordings.clock_time import clock_time
-from loadtest.analysis.recordings.part_of_recording import ReportedTime
+from loadtest.analysis.recordings.part_of_recording import ReportedTime, read_reported_time
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.errors import UsageError
 from loadtest.model.recording_summary import RecordingSummary
 from loadtest.report.recorded.recording_markdown import recording_markdown
+from loadtest.report.recorded.recording_origin import recording_origin
 from loadtest.report.recorded.recording_rows import PLACE_COLUMNS, RECORDED_COLUMNS
 from loadtest.report.recorded.recording_terminal import print_recording
 from loadtest.report.recorded.render_recording import render_recording
@@ -38,12 +39,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def summarized(folder: Path) -> RecordingSummary:
+    return summarize_recording(read_recording([folder]))
+
+
+@pytest.fixture(scope="module")
 def page(folder: Path) -> str:
     return (folder / "report.html").read_text()
-
-
-def summary(folder: Path) -> RecordingSummary:
-    return summarize_recording(read_recording([folder]))
 
 
 def printed(found: RecordingSummary) -> str:
@@ -69,7 +71,27 @@ def test_the_page_has_verdict_figures_places_waits_and_findings(page: str) -> No
 def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
     assert "default-src &#39;none&#39;" in page
     assert page.count("<script") == 1  # the page's own
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert set(re.findall(r'(?:src|href)="(?!data:|#)(.*?)"', page)) == {"summary.json", "."}
+
+
+def test_the_order_is_that_of_other_reports_and_it_ends_with_files_and_commands(
+    folder: Path, page: str
+) -> None:
+    headings = ("Verdict", "Findings", "The pool", "What happened", "In detail", "Files")
+    places = [page.index(f">{heading}</h2>") for heading in (*headings, "How to repeat it")]
+    assert places == sorted(places)
+    commands = re.findall(r'<pre class="copied"><code>(.*?)</code>', page)
+    assert commands == [f"loadtest report {folder}", f"loadtest whatif {folder}"]
+
+
+def test_the_commands_read_the_same_part_of_the_recording() -> None:
+    time = ReportedTime(since="10s", busiest=60.0)
+    origin = recording_origin([Path("reports/shop")], Path("out"), time, "shop")
+    part = "--since 10s --busiest 60s --application shop"
+    assert [command for _, command in origin.commands] == [
+        f"loadtest report reports/shop {part} -o out",
+        f"loadtest whatif reports/shop {part}",
+    ]
 
 
 def test_the_figures_are_files_too_and_have_numbers(folder: Path, page: str) -> None:
@@ -90,7 +112,7 @@ def test_names_from_the_recording_are_escaped(tmp_path: Path) -> None:
     assert "&lt;b&gt;shop.py:1 $x^2$ `pay`" in page
 
 
-def test_the_summary_is_written_as_documented(folder: Path) -> None:
+def test_the_summary_is_written_as_documented(folder: Path, summarized: RecordingSummary) -> None:
     data = json.loads((folder / "summary.json").read_text())
     assert (data["schema"], data["kind"], data["application"]) == (1, "recording", "shop.web")
     (pool,) = data["pools"]
@@ -99,7 +121,7 @@ def test_the_summary_is_written_as_documented(folder: Path) -> None:
     assert pool["places"][0]["place"] == PAY
     assert pool["fix"]["after"] == 1
     assert [finding["code"] for finding in pool["findings"]] == ["held_without_query", "pool_full"]
-    assert data == summary(folder).to_json()
+    assert data == summarized.to_json()
 
 
 def test_every_key_of_the_summary_is_documented(folder: Path) -> None:
@@ -109,8 +131,8 @@ def test_every_key_of_the_summary_is_documented(folder: Path) -> None:
     assert {key for key in keys if not re.search(rf"`{key}(\[\])?`", text)} == set()
 
 
-def test_the_terminal_has_places_waits_findings_and_verdict(folder: Path) -> None:
-    text = printed(summary(folder))
+def test_the_terminal_has_places_waits_findings_and_verdict(summarized: RecordingSummary) -> None:
+    text = printed(summarized)
     assert "shop.web: 15 June 2025, 15:06:40 to 15:07:40 UTC (60.0 s) · 1 process at once" in text
     assert re.search(rf"{re.escape(PAY)} +600 +0 ", text)
     assert f"{LIST}" in text
@@ -120,9 +142,11 @@ def test_the_terminal_has_places_waits_findings_and_verdict(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_a_narrow_terminal_has_fewer_columns_and_cuts_no_word(folder: Path, width: int) -> None:
+def test_a_narrow_terminal_has_fewer_columns_and_cuts_no_word(
+    summarized: RecordingSummary, width: int
+) -> None:
     file = io.StringIO()
-    print_recording(summary(folder), Console(file=file, width=width, force_terminal=True))
+    print_recording(summarized, Console(file=file, width=width, force_terminal=True))
     lines = Text.from_ansi(file.getvalue()).plain.splitlines()
     assert max(map(len, lines)) <= width
     for first, columns in (("pool", RECORDED_COLUMNS), ("place", PLACE_COLUMNS)):
@@ -142,8 +166,8 @@ def test_a_clean_recording_has_no_findings_in_any_form(tmp_path: Path) -> None:
         assert "pool_full" not in text
 
 
-def test_the_markdown_has_verdict_tables_and_findings(folder: Path) -> None:
-    text = recording_markdown(summary(folder))
+def test_the_markdown_has_verdict_tables_and_findings(summarized: RecordingSummary) -> None:
+    text = recording_markdown(summarized)
     assert text.startswith("## shop.web\n\n**The pool of 'shop' was full for 30.0 s")
     assert f"| {PAY} | 600 |" in text
     assert "- **error**, shop: " in text
@@ -155,11 +179,11 @@ def test_only_a_part_of_the_time_is_reported(folder: Path, tmp_path: Path) -> No
     assert (found.begin, found.end) == (START + 45, START + 60)
     assert found.pools[0].checkout.timeouts == 0
     until = ReportedTime(since="40s", until="30s ago")
-    assert render_recording([folder], tmp_path, until).begin == START + 20
+    assert summarize_recording(read_reported_time([folder], until)).begin == START + 20
 
 
-def test_only_the_busiest_time_is_reported(folder: Path, tmp_path: Path) -> None:
-    found = render_recording([folder], tmp_path, ReportedTime(busiest=20.0))
+def test_only_the_busiest_time_is_reported(folder: Path) -> None:
+    found = summarize_recording(read_reported_time([folder], ReportedTime(busiest=20.0)))
     assert (found.begin, found.end) == (START + 10, START + 30)
     assert found.pools[0].full_seconds == 20
 

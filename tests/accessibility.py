@@ -24,9 +24,12 @@ _FAINT = """() => {
     return faint; }"""
 
 
-def barriers(page: Page) -> list[str]:
-    """The rules that a page breaks seriously or critically, each with the elements that do."""
-    violations = Axe().run(page).response["violations"]
+def barriers(page: Page, within: str | None = None) -> list[str]:
+    """The rules that a page breaks seriously or critically, each with the elements that do.
+
+    within: the selector of the part that is checked; by default, the page.
+    """
+    violations = Axe().run(page, within).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['target'] for node in rule['nodes']]}"
         for rule in violations

@@ -3,7 +3,7 @@
 import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
 
 import contextlib
-import functools
+import gc
 import multiprocessing
 import os
 import shutil
@@ -17,7 +17,7 @@ from unittest import mock
 import gevent
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.__main__ import main
@@ -29,7 +29,7 @@ from loadtest.model.errors import UsageError
 from loadtest.model.summary import PoolSummary
 from tests.analysis.builders import steady
 from tests.undisturbed import undisturbed, without_figures
-from tests.warm_children import warm_children
+from tests.warm_children import ADDRESS, WARM, warm_children
 
 if TYPE_CHECKING:
     from tests.recording.private_postgresql import PrivatePostgresql
@@ -64,11 +64,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", action="store_true", help="--live, and keep its runs for later")
 
 
-def screenshots() -> Path:
-    """The folder for pictures of what browser tests see; LOADTEST_SCREENSHOTS names another."""
-    folder = Path(os.environ.get("LOADTEST_SCREENSHOTS") or ROOT / "reports" / "test-artefacts")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage, and leave the tests themselves out of later looks."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def keep_screenshot(page: Page, name: str) -> None:
+    """Keep a picture of a whole page in the folder LOADTEST_SCREENSHOTS; without one, take none."""
+    if folder := os.environ.get("LOADTEST_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def missing(what: str) -> None:
@@ -153,19 +163,6 @@ def program() -> Callable[[str], str]:
     return find
 
 
-@functools.cache
-def other_servers() -> tuple[dict[str, Path], str]:
-    """The programs of MariaDB 11.8 (`mariadb`) and MySQL 9.7 (`mysql`), fetched if need be.
-
-    Also why one of them is not there; empty if both are.
-    """
-    tool = ROOT / "tools" / "database-servers"
-    run = subprocess.run([tool], check=False, capture_output=True, text=True)
-    lines = [line.split(maxsplit=2) for line in run.stdout.splitlines()]
-    programs = {name: Path(program) for name, _, program in lines}
-    return programs, run.stderr.strip() if run.returncode else ""
-
-
 @pytest.fixture
 def loadtest(capfd: pytest.CaptureFixture[str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the `loadtest` command in the test's own process, without the environment's database.
@@ -205,16 +202,18 @@ def warm() -> Iterator[None]:
 
 @pytest.fixture
 def loadtest_process() -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Runs the `loadtest` command in a process of its own: for one that imports an application."""
-    from tests.processes import loadtest_command  # it imports this module
+    """Runs the `loadtest` command in a process of its own: for one that imports an application.
+
+    The process is a fork of a warm process, and so are those that it starts.
+    """
 
     def run(*arguments: Any, env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        command = loadtest_command(*arguments)
-        options: dict[str, Any] = {"capture_output": True, "text": True, "env": env}
         return subprocess.run(
-            command,
+            WARM.command("tests.undisturbed", *arguments),
             check=False,
-            **options,
+            capture_output=True,
+            text=True,
+            env={**env, ADDRESS: WARM.address},
             preexec_fn=supervisor.die_with_parent,
         )
 

@@ -23,6 +23,7 @@ from loadtest.model.interval import Interval
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, exit_code_here, without_database
 from tests.undisturbed import undisturbed, without_figures
+from tests.warm_children import ADDRESS, WARM
 
 # How long to wait for something before the test is given up: no measure of anything.
 PATIENCE_SECONDS = 90
@@ -41,10 +42,17 @@ class Running:
     """A command under way in the background, its output in a file.
 
     Whatever it starts carries a mark in its environment, so that no descendant is lost.
+    warm: whether the checks, trials and runs that a command of the tool starts are forks of a warm
+    process, which have other command lines.
     """
 
     def __init__(
-        self, log: Path, *command: Any, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+        self,
+        log: Path,
+        *command: Any,
+        env: Mapping[str, str] | None = None,
+        cwd: Path = ROOT,
+        warm: bool = False,
     ) -> None:
         self.log, self.mark = log, uuid.uuid4().hex
         with log.open("wb") as output:
@@ -54,8 +62,7 @@ class Running:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=cwd,
-                # For `tests.undisturbed`, which is not installed.
-                env={"PYTHONPATH": str(ROOT), **without_database(), **(env or {}), MARK: self.mark},
+                env=_environment(env, self.mark) | ({ADDRESS: WARM.address} if warm else {}),
                 start_new_session=True,
                 preexec_fn=supervisor.die_with_parent,  # noqa: PLW1509 - killed tests leave nothing
             )
@@ -108,10 +115,14 @@ class Ended(NamedTuple):
 
 @contextmanager
 def running(
-    log: Path, *command: Any, env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    log: Path,
+    *command: Any,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    warm: bool = False,
 ) -> Iterator[Running]:
-    """A command that runs as long as the block lasts."""
-    process = Running(log, *command, env=env, cwd=cwd)
+    """A command that runs as long as the block lasts; warm: as for `Running`."""
+    process = Running(log, *command, env=env, cwd=cwd, warm=warm)
     try:
         yield process
     finally:
@@ -126,7 +137,7 @@ def ended_here(
     A process of its own would import everything again, where only its children are measured.
     """
     mark = uuid.uuid4().hex
-    environment = {"PYTHONPATH": str(ROOT), **without_database(), **(env or {}), MARK: mark}
+    environment = _environment(env, mark)
     with _output_in(log), undisturbed(), without_figures():
         code = exit_code_here(["loadtest", *map(str, words)], environment, cwd)
     until(lambda: not _marked(mark), "everything to end", context=lambda: f"{_marked(mark)}")
@@ -147,6 +158,11 @@ def _output_in(log: Path) -> Iterator[None]:
         for number, usual in enumerate(kept, 1):
             os.dup2(usual, number)
             os.close(usual)
+
+
+def _environment(given: Mapping[str, str] | None, mark: str) -> dict[str, str]:
+    # The path is for `tests.undisturbed`, which is not installed.
+    return {"PYTHONPATH": str(ROOT), **without_database(), **(given or {}), MARK: mark}
 
 
 def _text(log: Path) -> str:
@@ -170,6 +186,11 @@ def locust_command(*arguments: Any) -> list[str]:
     return [sys.executable, "-m", "locust", *map(str, arguments)]
 
 
+def warm_locust_command(*arguments: Any) -> list[str]:
+    """Like `locust_command`, in a fork of a warm process, which has another command line."""
+    return WARM.command("locust", *arguments)
+
+
 def loadtest_command(*arguments: Any) -> list[str]:
     """The command line of the tool; no other test disturbs its measurements."""
     module = "tests.undisturbed" if arguments[0] in MEASURING else "loadtest"
@@ -177,8 +198,8 @@ def loadtest_command(*arguments: Any) -> list[str]:
 
 
 def run_locust(log: Path, *arguments: Any, env: Mapping[str, str] | None = None) -> Running:
-    """Locust, run to its end."""
-    with running(log, *locust_command(*arguments), env=env) as process:
+    """Locust, run to its end, in a fork of a warm process."""
+    with running(log, *warm_locust_command(*arguments), env=env) as process:
         process.wait()
         until(process.gone, "everything that Locust started to end")
         return process

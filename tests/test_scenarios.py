@@ -30,12 +30,24 @@ HARMLESS = {
     # It takes one connection more than there are users: of a server with others that is refused.
     "_nested_checkout": ("--pool-size", 11, "--private-server"),
 }
-# Run apart: the classes of a scenario would add their options to those of the tests.
+# Run apart: the classes of a scenario would add their options to those of the tests. For the same
+# reason, each experiment is checked in a fork. Then all scenarios are imported, as by Locust from a
+# folder.
 LOOK = """
-import json, sys
+import json, os, sys
+from pathlib import Path
 from importlib.util import module_from_spec, spec_from_file_location
 from loadtest.load import PoolUser
-for number, path in enumerate(sys.argv[1:]):
+from loadtest.model.experiment import read_experiment
+from loadtest.experiment.scenario_check import inspect_scenario
+for path in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        wrong, known, tables, place, *_ = inspect_scenario(read_experiment(Path(path)))
+        print(json.dumps({"experiment": Path(path).stem, "wrong": wrong}), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+for number, path in enumerate(sys.argv[2:]):
     spec = spec_from_file_location(f"scenario{number}", path)
     module = sys.modules[spec.name] = module_from_spec(spec)
     spec.loader.exec_module(module)
@@ -44,20 +56,6 @@ for number, path in enumerate(sys.argv[1:]):
     tables = [name for user in users for name in user.metadata.tables]
     print(json.dumps({"path": path, "users": [u.__name__ for u in users], "tables": tables}))
 """
-# Each in a process of its own, for the same reason.
-CHECK = """
-import os, sys
-from pathlib import Path
-from loadtest.model.experiment import read_experiment
-from loadtest.experiment.scenario_check import inspect_scenario
-for path in map(Path, sys.argv[1:]):
-    child = os.fork()
-    if not child:
-        wrong, known, tables, place, *_ = inspect_scenario(read_experiment(path))
-        print(path.stem, *wrong, sep=": ", flush=True)
-        os._exit(0)
-    os.waitpid(child, 0)
-"""
 
 
 def each(paths: list[Path]) -> Any:
@@ -65,11 +63,20 @@ def each(paths: list[Path]) -> Any:
 
 
 @pytest.fixture(scope="module")
-def facts() -> list[dict[str, Any]]:
+def looked() -> list[dict[str, Any]]:
+    """What is wrong with each experiment, and the user classes and tables of each scenario."""
+    experiments = json.dumps([*map(str, EXPERIMENTS)])
+    command = [sys.executable, "-c", LOOK, experiments, *map(str, SCENARIOS)]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+@pytest.fixture
+def facts(looked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Of each scenario its user classes and tables."""
-    command = [sys.executable, "-c", LOOK, *map(str, SCENARIOS)]
-    looked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [json.loads(line) for line in looked.stdout.splitlines()]
+    found = [one for one in looked if "users" in one]
+    assert len(found) == len(SCENARIOS)
+    return found
 
 
 def test_there_are_scenarios_and_each_has_an_experiment() -> None:
@@ -93,7 +100,7 @@ def test_scenarios_have_tables_of_their_own(facts: list[dict[str, Any]]) -> None
 @each(SCENARIOS)
 def test_a_scenario_runs_without_failures(path: Path, tmp_path: Path, url: URL) -> None:
     result = tmp_path / "run.jsonl"
-    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "2s", "--only-summary")
+    arguments = ("-f", path, "--headless", "-u", 10, "-r", 10, "-t", "1s", "--only-summary")
 
     ended = run_locust(
         tmp_path / "log",
@@ -121,11 +128,11 @@ def test_an_experiment_is_sound(path: Path) -> None:
     assert len(plans(experiment)) == len(experiment.pool) * experiment.rounds
 
 
-def test_experiments_have_options_and_users_that_their_scenarios_have() -> None:
-    command = [sys.executable, "-c", CHECK, *map(str, EXPERIMENTS)]
-    checked = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-
-    assert checked.stdout.splitlines() == [path.stem for path in EXPERIMENTS]
+def test_experiments_have_options_and_users_that_their_scenarios_have(
+    looked: list[dict[str, Any]],
+) -> None:
+    wrong = {one["experiment"]: one["wrong"] for one in looked if "experiment" in one}
+    assert wrong == {path.stem: [] for path in EXPERIMENTS}
 
 
 def test_the_plan_of_an_experiment_is_shown(

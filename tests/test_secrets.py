@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
-import psutil
 import pytest
 from sqlalchemy import URL, Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
@@ -23,7 +21,6 @@ from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 from tests.driving.applications import MEASURED, driving
 from tests.processes import (
-    Running,
     ended_here,
     fetch,
     free_port,
@@ -38,7 +35,7 @@ Loadtest = Callable[..., "subprocess.CompletedProcess[str]"]
 # With signs that an address has to have written otherwise.
 PASSWORD = "s3cr3t/of:n0body@all%"
 POINT_SELECT = "scenarios/point_select.py"
-SHORT = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try")
+SHORT = ("-u", 2, "-t", "2s", "--warmup", "0s", "--no-try", "--option", "point_rows=100")
 # One pool, greenlets and threads, through a relay, and its connections are killed.
 EXPERIMENT = f"""
 name = "secretive"
@@ -48,6 +45,8 @@ rounds = 1
 users = 2
 duration = "4s"
 warmup = "0s"
+[options]
+point_rows = 100
 [[fault]]
 kind = "connect-delay"
 delay = "10ms"
@@ -98,31 +97,22 @@ def assert_files_silent(folder: Path) -> None:
         assert_silent(str(path), path.read_bytes().decode(errors="replace"))
 
 
-def watched(process: Running) -> dict[str, str]:
-    """The command lines of a command and all that it starts, while it runs."""
-    seen = {}
-    while process.process.poll() is None:
-        for one in process.alive():
-            try:
-                seen[str(one.pid)] = " ".join(one.cmdline())
-            except psutil.Error:
-                continue
-        time.sleep(0.1)
-    return seen
-
-
 def command_lines(log: Path, *arguments: Any, env: dict[str, str] | None = None) -> list[str]:
     """The command lines of all that a command of the tool starts, after it has ended."""
-    with running(log, *loadtest_command(*arguments), env=env) as run:
-        lines = watched(run)
-        code = run.wait()
-    assert code in (0, 4, 5), run.output
-    lines.pop(str(run.process.pid))
+    lines, begin = list[str](), subprocess.Popen.__init__
+
+    def noted(self: Any, command: Sequence[Any], *given: Any, **options: Any) -> None:
+        lines.append(" ".join(map(str, command)))
+        begin(self, command, *given, **options)
+
+    with mock.patch.object(subprocess.Popen, "__init__", noted):
+        ended = ended_here(log, *arguments, env=env)
+    assert ended.code in (0, 4, 5), ended.output
     assert lines, "a process of its own"
-    return list(lines.values())
+    return lines
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
     """Given as an argument, it goes no further than to the tool itself."""
     (tmp_path / "secretive.toml").write_text(EXPERIMENT)
@@ -142,7 +132,7 @@ def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
     assert [fault.problem for fault in faults] == [None] * 4
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_the_doctor_does_not_tell_it(tmp_path: Path, secret: URL) -> None:
     environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
     lines = command_lines(tmp_path / "log", "doctor", "--pool", "2+0", env=environment)
@@ -200,7 +190,7 @@ def test_no_result_tells_those_in_the_commands_of_an_application(tmp_path: Path)
 def test_no_page_and_no_process_of_locust_tells_it(tmp_path: Path, secret: URL) -> None:
     web, metrics, talk = free_port(), free_port(), free_port()
     ports = ("--web-port", web, "--metrics-port", metrics, "--master-bind-port", talk)
-    workers = ("--processes", 2, "--master-port", talk, "--results", tmp_path / "results")
+    workers = ("--processes", 2, "--master-port", talk, "--results", tmp_path / "run.jsonl")
     users = ("-u", 2, "-r", 2, "--autostart")
     command = locust_command("-f", POINT_SELECT, *ports, *workers, *users)
     address = f"http://127.0.0.1:{web}"
@@ -213,9 +203,6 @@ def test_no_page_and_no_process_of_locust_tells_it(tmp_path: Path, secret: URL) 
         assert_silent("the metrics", fetch(f"http://127.0.0.1:{metrics}/metrics"))
         for one in run.alive():
             assert_silent(f"process {one.pid}", " ".join(one.cmdline()))
-        urllib.request.urlopen(urllib.request.Request(f"{address}/stop", method="POST")).close()
-        run.until(lambda: list(tmp_path.glob("results/*/report.html")), "the report")
-        assert_silent("the report", fetch(f"{address}/pool/report"))
     assert_files_silent(tmp_path)
 
 
@@ -232,7 +219,7 @@ def _elsewhere(url: URL) -> dict[str, str]:
     }
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.parametrize("what", _elsewhere(URL.create("mysql+pymysql")))
 def test_no_failure_tells_it(loadtest: Loadtest, secret: URL, what: str) -> None:
     address = {"LOADTEST_DATABASE_URL": _elsewhere(secret)[what]}
@@ -271,9 +258,10 @@ def test_a_server_that_goes_away_is_told_without_it(
         runs = tmp_path.glob("results/point-select-*/runs/*.jsonl")
         return sum(total(so_far(path)).counters[name] for path in runs)
 
+    environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
     lock = "ALTER USER loadtest_secret@'127.0.0.1' ACCOUNT"
     with (
-        running(tmp_path / "log", *command, env={"LOADTEST_DATABASE_URL": spoken(secret)}) as run,
+        running(tmp_path / "log", *command, env=environment, warm=True) as run,
         admin.connect() as connection,
     ):
         run.until(lambda: counted("requests"), "the first second")

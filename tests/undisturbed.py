@@ -2,18 +2,21 @@
 
 A disturbed run waits until the machine is quiet, for up to half a minute, and is repeated. While
 tests run beside each other it never is quiet. Its reports have no figures.
+The children of a command whose environment names a warm process are forks of that.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from unittest import mock
 
 from loadtest.__main__ import main
 from loadtest.database.preflight.other_programs import OtherPrograms
 from loadtest.experiment import disturbed_runs
 from loadtest.report import render
+from tests.warm_children import ADDRESS, warm_children
 
 
 @contextmanager
@@ -34,5 +37,6 @@ def without_figures() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    with undisturbed(), without_figures():
+    children = warm_children() if ADDRESS in os.environ else nullcontext()
+    with undisturbed(), without_figures(), children:
         main()

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from loadtest.charts import CHART_FOLDER
+from loadtest.live.comparing.request_guard import RequestGuard
 from loadtest.live.finished_runs import FinishedRuns
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports
@@ -39,13 +40,12 @@ def add_pages(
     points: Points,
     base_path: str,
     results: Callable[[], Path],
-    *,
-    comparing: bool = False,
+    guard: RequestGuard,
 ) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
-    results: returns the folder with the results of finished runs. comparing: whether the page has
-    the form for comparisons.
+    results: returns the folder with the results of finished runs. guard: refuses requests of other
+    pages.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
 
@@ -54,7 +54,7 @@ def add_pages(
 
     def pool() -> Response:
         response = _file("pool.html")
-        form = (_FOLDER / "compare.html").read_bytes() if comparing else b""
+        form = (_FOLDER / "compare.html").read_bytes()
         response.set_data(response.get_data().replace(_COMPARING, form))
         return response
 
@@ -65,7 +65,7 @@ def add_pages(
     serve("/pool", "page", pool)
     serve("/pool/files/<name>", "file", _file)
     serve("/pool/data", "data", data)
-    RunPages(FinishedRuns(results), points, ComparisonReports(results)).add(serve)
+    RunPages(FinishedRuns(results), points, ComparisonReports(results)).add(serve, guard)
     web_ui.app.register_blueprint(pages)
 
 

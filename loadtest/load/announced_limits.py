@@ -15,6 +15,7 @@ import gevent
 from loadtest.database.server_status import ServerStatus
 from loadtest.load import locust_internals as internals
 from loadtest.load.options import run_options
+from loadtest.load.options.form_check import check_form
 from loadtest.load.setup.application_pool import measured_pool
 from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.model.errors import LoadtestError, MoreThanAnnounced, UsageError
@@ -110,17 +111,20 @@ class AnnouncedLimits:
 
     def check_form(self, form: Mapping[str, str], added: run_options.Added) -> None:
         """Raise UsageError with the mistakes in a start form, or if it exceeds the limits."""
-        wanted = run_options.check_form(self._options, form, added)
-        if not self._database.foreign or self._shape:
-            return
+        wanted = check_form(self._options, form, added)
         try:
             users = int(form.get("user_count", ""))
         except ValueError:
             return  # Locust answers this
-        if not self._users:
-            self._check_room(wanted, max(1, users))
-        elif users > self._users:
-            raise UsageError(str(self._beyond(users)))
+        if self._shape:
+            return
+        if self._users:
+            if users > self._users:
+                raise UsageError(str(self._beyond(users)))
+        elif not self._environment.runner.user_count:
+            if users < 1:
+                raise UsageError("user_count: a run needs at least one user")
+            self._check_room(wanted, users)
 
     def _check_room(self, wanted: Namespace, users: int) -> None:
         users = max(users, run_options.most_users(wanted) or 0)

@@ -24,6 +24,7 @@ from loadtest.database.engine import make_engine, parent_session
 from loadtest.database.probing import session_variables
 from loadtest.load.users.arrivals import schedule
 from loadtest.load.users.precise_timer import new_precise_timer
+from loadtest.load.users.request_names import RequestNames
 from loadtest.model.announced_connections import BEYOND_ANNOUNCED_KIND
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.measure import measure
@@ -43,7 +44,8 @@ class EngineUnderTest:
     application: the application whose engine and sessions are used, if any. shared: whether its
     code uses the parent session, too. child: creates a session, with child_arguments, as the parent
     does. arrivals: the schedule of an open loop, and alarm: the timer that wakes its users; None in
-    a closed loop. sums: the results of the users' own checks, SUMS of each.
+    a closed loop. sums: the results of the users' own checks, SUMS of each. request_names: the new
+    names of requests whose name several scenarios have.
     Raises UsageError if the database cannot be used.
     """
 
@@ -83,6 +85,7 @@ class EngineUnderTest:
         if self.arrivals:
             self.arrivals.count_in(self.recorder)
         self.sums: list[tuple[int, ...]] = []
+        self.request_names: RequestNames = {}
         for column, name in enumerate(SUMS):
             self.recorder.rising[f"sums.{name}"] = partial(self._sum, column)
         self._seeds = (f"{options.seed}-{index}-{number}" for number in count())

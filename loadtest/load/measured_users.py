@@ -15,7 +15,8 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.run import RunUnderWay
 from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.load.setup.driven_database import pool_beside
-from loadtest.load.users.user_levels import has_pool_users, user_levels
+from loadtest.load.users.request_names import request_names
+from loadtest.load.users.user_levels import pool_users, user_levels
 from loadtest.model.interval import Interval, Period
 from loadtest.model.pool import PoolConfig
 from loadtest.pool.recorder import Recorder
@@ -53,13 +54,14 @@ class MeasuredUsers:
 
     def _beside(self, run: RunUnderWay, options: Namespace) -> EngineUnderTest | None:
         """The engine of PoolUsers beside users that drive an application, if there are any."""
-        if not has_pool_users(self._environment.user_classes):
+        if not pool_users(self._environment.user_classes):
             return None
         return self._open(run, options, pool_beside(options.most_connections))
 
     def _open(self, run: RunUnderWay, options: Namespace, pool: PoolConfig) -> EngineUnderTest:
         """The engine of a run, for as long as it lasts."""
         run.target = target = self._new_target(options, pool)
+        target.request_names = request_names(pool_users(self._environment.user_classes))
         self.targets.append(target)
         run.at_end(target.close)
         return target

@@ -36,8 +36,9 @@ from loadtest.load.engine_under_test import EngineUnderTest
 from loadtest.load.lag_monitor import watch_lag
 from loadtest.load.log_filter import FirstOfEachKind
 from loadtest.load.measured_users import MeasuredUsers
-from loadtest.load.options import run_options, start_form
+from loadtest.load.options import run_options
 from loadtest.load.options.comparison_settings import served_settings
+from loadtest.load.options.start_form import StartForm
 from loadtest.load.run import RunUnderWay
 from loadtest.load.run_header import header
 from loadtest.load.run_output import RunOutput, machine_facts, versions
@@ -149,14 +150,9 @@ class Plugin:
         if web_ui:
             settings = partial(served_settings, self.environment, self.database, _added)
             where = self.options.web_base_path, lambda: Path(self.options.results)
-            self.live.serve(web_ui, *where, None if self.options.driving else settings)
+            self.live.serve(web_ui, *where, settings)
             locust_pages.extend(web_ui, self.live.statistics)
-            start_form.arrange(
-                web_ui,
-                _added.headings,
-                check=self._check_form,
-                current=lambda: vars(self.options),
-            )
+            StartForm(web_ui, _added, lambda: self.options, self._check_form)
         if self.options.metrics_port:
             web.serve_metrics(self.options.metrics_port, self.live.registry)
 
@@ -178,8 +174,8 @@ class Plugin:
         """End a comparison of the live page, drop the tables, and stop the private server."""
         # Leaked connections would lock the tables.
         forgotten = self.users.targets if self.database.made else []
-        steps = (*(target.cut_off for target in forgotten), self.database.close)
-        for step in (self.live.comparisons.close, *steps):
+        steps = [target.cut_off for target in forgotten]
+        for step in (self.live.comparisons.close, *steps, self.database.close):
             attempt(step, self._failed)
 
     def on_start(self, environment: Any, **_: Any) -> None:

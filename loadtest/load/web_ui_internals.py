@@ -1,4 +1,8 @@
-"""The undocumented parts of Locust's web UI; no other module uses them."""
+"""The undocumented parts of Locust's web UI; no other module uses them.
+
+The script `options/start_form.js` depends on the page that Locust's React code makes, and changes
+nothing where it finds another one.
+"""
 
 from __future__ import annotations
 
@@ -46,13 +50,25 @@ def check_start_form(web_ui: Any, problem: Callable[[Mapping[str, str]], str]) -
         return jsonify({"success": False, "message": found}) if found else None
 
 
-def fill_form(web_ui: Any, current: Callable[[], Mapping[str, Any]]) -> None:
-    """Show the current values of the options in the start form instead of the defaults."""
+def change_arguments(web_ui: Any, change: Callable[[Mapping[str, Any]], Mapping[str, Any]]) -> None:
+    """Replace some of the arguments from which Locust makes its page.
+
+    change: gets all arguments and returns the new ones. The fields of the start form are
+    `extra_options`; they keep their order.
+    """
+    web_ui.app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     original = web_ui.update_template_args
 
     def update_template_args() -> None:
         original()
-        for name, field in web_ui.template_args["extra_options"].items():
-            field["default_value"] = current().get(name, field["default_value"])
+        web_ui.template_args |= change(web_ui.template_args)
 
     web_ui.update_template_args = update_template_args
+
+
+def selectable_classes(web_ui: Any) -> list[type]:
+    """The user classes that a start can choose: with `--class-picker` all, else those that run."""
+    environment = web_ui.environment
+    if web_ui.userclass_picker_is_active:
+        return list(environment.available_user_classes.values())
+    return list(environment.user_classes)

@@ -18,7 +18,7 @@ from loadtest.model.field_types import Name, Seconds, Strict
 _PORTS = {"http": 80, "https": 443}
 _SHELL_WORDS = {"&&", "||", "|", ";", "&", ">", ">>", "<"}
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
-_SHELL_SIGN = re.compile(r"`|\$[A-Za-z_{(]|^~|^\d?[<>].*|;$")
+_SHELL_SIGN = re.compile(r"`|\$(?:[A-Za-z_]\w*|[{(])|^~|^\d?[<>].*|;$")
 # The URL of the database in the value of an environment variable, with another driver if named.
 PLACEHOLDER = re.compile(r"\{database_url(?::([a-z]\w*(?:\+\w+)?))?\}")
 _BEGINS_PLACEHOLDER = "{database_url"

@@ -117,6 +117,7 @@ def odd(shop: dict[str, str], tmp_path: Path) -> dict[str, str]:
     return {**shop, "PYTHONPATH": f"{ROOT}:{HERE}"}  # it stands beside its scenario
 
 
+@pytest.mark.usefixtures("warm")
 def test_what_its_way_to_connect_costs_is_told_before_it_runs(
     odd: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

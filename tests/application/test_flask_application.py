@@ -14,7 +14,7 @@ from loadtest.model.interval import total
 from loadtest.model.task_use import TaskUse
 from loadtest.runfile.reader import Run, read_run
 from tests.conftest import ROOT, engine_beside, values_of, without_database
-from tests.processes import locust_command, running
+from tests.processes import running, warm_locust_command
 
 pytestmark = pytest.mark.server
 SHOP = """
@@ -122,7 +122,7 @@ def _command(folder: Path, name: str) -> list[str]:
     app, context, option = RUNS[name]
     scenario = folder / f"{name}.py"
     scenario.write_text(SCENARIO.format(module="flask_shop", app=app, context=context))
-    return locust_command(
+    return warm_locust_command(
         *("-f", scenario, "--headless", "--only-summary", "-u", 10, "-r", 10, "-t", "2s"),
         *("--warmup", "0s", *option.split(), "--results", folder / f"{name}.jsonl"),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
@@ -16,7 +17,7 @@ from loadtest.model.summary import Finding
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, engine_beside, long, values_of, without_database
 from tests.findings.runs import found
-from tests.processes import Running, locust_command, running
+from tests.processes import Running, running, warm_locust_command
 
 pytestmark = pytest.mark.server
 # What would send a reader in another direction.
@@ -163,13 +164,14 @@ def _started(
     folder: Path, name: str, environment: dict[str, str]
 ) -> AbstractContextManager[Running]:
     _, users, session, model = RUNS[name]
-    command = locust_command(
+    arguments = (
         *("-f", Path(environment["STUCK"]) / f"{name}.py", "--headless", "--only-summary"),
         *("-u", users, "-r", users, "-t", "4s", "--warmup", "1s", "--stop-timeout", 1),
         *("--session", f"stuck_db:{session}", "--results", folder / f"{name}.jsonl"),
     )
-    if model:
-        command[2] = "loadtest.threads"
+    command = warm_locust_command(*arguments)
+    if model:  # a fork is patched
+        command = [sys.executable, "-m", "loadtest.threads", *map(str, arguments)]
     return running(folder / f"{name}.log", *command, env=environment)
 
 

@@ -27,18 +27,8 @@ POINT_SELECT = ROOT / "scenarios" / "point_select.py"
 # Ten users who hold a connection for 50 ms each: the generator has little to do.
 COMPARE = (
     *("compare", ROOT / "scenarios" / "held_connection.py", "-u", 10, "-t", "2s"),
-    *(
-        "--warmup",
-        "0s",
-        "--no-try",
-        "--pool",
-        "small:3+0",
-        "--pool",
-        "fitting:10+0",
-        "--rounds",
-        2,
-        "-v",
-    ),
+    *("--option", "held_rows=100", "--warmup", "0s", "--no-try", "--rounds", 2, "-v"),
+    *("--pool", "small:3+0", "--pool", "fitting:10+0"),
 )
 FAILING = """
 from locust import constant, task
@@ -520,7 +510,7 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
     # A busy machine may need seconds to see that the second run has begun.
     longer = ["6s" if word == "2s" else word for word in COMPARE]
     command = loadtest_command(*longer, "--results", tmp_path / "results")
-    with running(tmp_path / "log", *command) as process:
+    with running(tmp_path / "log", *command, warm=True) as process:
         folder = compare_under_way(tmp_path, process)
         assert {"mariadbd", "mysqld"} & {one.name() for one in process.alive()}
         assert_no_password_in_arguments(process)
@@ -542,7 +532,7 @@ def test_a_comparison_that_is_ended_has_a_report_of_what_there_is(
 @pytest.mark.server
 def test_ctrl_c_before_anything_was_measured_leaves_no_report(tmp_path: Path, url: URL) -> None:
     command = loadtest_command(*COMPARE, "--results", tmp_path / "results")
-    with running(tmp_path / "log", *command, env=at(url)) as process:
+    with running(tmp_path / "log", *command, env=at(url), warm=True) as process:
         process.until(lambda: "$ locust" in process.output, "the first run")
         code = stop_with(process, signal.SIGINT)
 

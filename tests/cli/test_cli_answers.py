@@ -2,13 +2,15 @@
 
 import json
 import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.analysis.builders import SECOND, experiment, header, interval, run, steady
 from tests.cli.test_cli import Loadtest
-from tests.processes import loadtest_command
+from tests.conftest import ROOT
 
 FAST, SLOW = [700, 705, 690, 702, 699], [600, 605, 592, 603, 598]
 
@@ -36,9 +38,10 @@ def test_an_answer_that_cannot_be_written(loadtest: Loadtest, tmp_path: Path) ->
 @pytest.mark.parametrize("more", [[], pytest.param(["--json"], marks=pytest.mark.long)])
 def test_an_answer_that_has_no_room(tmp_path: Path, more: list[str]) -> None:
     folder = experiment(tmp_path)
-    command = loadtest_command("report", folder, *more)
+    command = [sys.executable, "-m", "tests.undisturbed", "report", str(folder), *more]
+    how: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "cwd": ROOT, "check": False}
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+        ended = subprocess.run(command, stdout=full, **how)
     assert ended.returncode == 1
     assert ended.stderr == "cannot write the output: No space left on device\n"
     assert (folder / "report.html").exists()

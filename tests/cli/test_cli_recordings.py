@@ -35,6 +35,7 @@ def recording(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.usefixtures("few_checkouts")
 class TestWhatif:
     """Other pools, predicted from a recording."""
 

@@ -13,20 +13,24 @@ from loadtest.runfile.reader import read_run
 from tests.conftest import without_database
 from tests.driving.applications import Driven, drive
 
-ON_SERVER = 'engine = create_engine(os.environ["SHOP_URL"], pool_size=3)'
+TWO_ENGINES = """
+engine = create_engine(os.environ["SHOP_URL"], pool_size=3)
+other = create_engine("sqlite:///audit.db")
+print(len(os.environ["SHOP_KEY"]), flush=True)
+"""
 SECRET = "s3cret-of-the-shop"
 PREPARE = shlex.join(["sh", "-c", 'echo "$SHOP_URL" | cut -d : -f 1 >> prepared'])
 
 
 @pytest.fixture(scope="module")
 def compared(tmp_path_factory: pytest.TempPathFactory) -> Driven:
-    """A comparison of two pools, in one round."""
+    """A comparison of two pools of one of two engines, in one round."""
     return drive(
         tmp_path_factory.mktemp("compared"),
         *("--pool", "1+0", "--pool", "2+1", "--rounds", "1", "-t", "2s"),
         *("--app-env", "SHOP_URL={database_url}", "--app-env", f"SHOP_KEY={SECRET}"),
-        *("--app-prepare", PREPARE, "--app-stop-timeout", "5s"),
-        engine=f"{ON_SERVER}\nprint(len(os.environ['SHOP_KEY']), flush=True)",
+        *("--app-prepare", PREPARE, "--app-stop-timeout", "5s", "--app-engine", "loadtest"),
+        engine=TWO_ENGINES,
         name="compare",
         env=without_database(),
     )
@@ -44,6 +48,8 @@ def test_two_pools_behind_http(compared: Driven) -> None:
         assert (header.driver, header.server.private) == ("pymysql", True)
         assert header.driven
         assert header.driven.own_pool == {"poolclass": "QueuePool", "pool_size": 3}
+        assert header.driven.engine == "loadtest"
+        assert header.driven.place.startswith("app.py:")
     summary = json.loads((compared.runs.parent / "summary.json").read_text())
     assert [pool["name"] for pool in summary["pools"]] == ["1+0", "2+1"]
 

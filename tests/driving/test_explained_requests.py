@@ -76,7 +76,7 @@ def driven(folder: Path) -> Any:
     words = shlex.join([sys.executable, "app.py", str(port), "shop.db"])
     options = ["--app", words, "--ready", f"http://127.0.0.1:{port}/health"]
     objective = 'request["GET /orders/{number}"].count >= 1'
-    command = ("run", "visitors.py", *options, "-u", "4", "-t", "5s", "--warmup", "1s", "--no-try")
+    command = ("run", "visitors.py", *options, "-u", "4", "-t", "3s", "--warmup", "1s", "--no-try")
     orders = Orders(tell="/dev/null").variables()
     ended = ended_here(folder / "log", *command, "--objective", objective, cwd=folder, env=orders)
     assert ended.code in MEASURED, ended.output

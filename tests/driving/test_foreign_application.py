@@ -47,8 +47,9 @@ def shop(folder: Path, url: URL, *options: str, engine: str = ON_SERVER) -> Driv
 
 
 @pytest.mark.database
-def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
-    run = shop(tmp_path, url, "--pool", "9+0", "--connections-per-user", "2", "-v")
+def test_announced_before_the_first_request(tmp_path: Path, url: URL, few: int) -> None:
+    larger = f"{few + 8}+0"
+    run = shop(tmp_path, url, "--pool", larger, "--connections-per-user", "2", "-v")
     said, place = run.process.output, f"{url.database} at 127.0.0.1:{url.port}"
     assert run.code in (0, 4), said
     announced, _, rest = said.partition("$ loadtest run ")
@@ -61,12 +62,15 @@ def test_announced_before_the_first_request(tmp_path: Path, url: URL) -> None:
     )
     assert str(url.password) not in said
     assert rest
-    result = read_run(run.runs / "9+0-1.jsonl")
+    result = read_run(run.runs / f"{larger}-1.jsonl")
     assert not result.header.server.private
     assert '"process":"server"' in result.path.read_text()
+    (pool,) = json.loads((run.runs.parent / "summary.json").read_text())["pools"]
+    found = {one["code"]: one["message"] for one in pool["findings"]}
+    assert f"max_connections is {few}" in found["fleet_exceeds_server"]
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> None:
     elsewhere = {"LOADTEST_DATABASE_URL": "mysql+pymysql://shop:s3cret@127.0.0.1:1/shop"}
     run = drive(tmp_path, "-t", "2s", engine=ON_SERVER, env={**at(url), **elsewhere})
@@ -78,7 +82,7 @@ def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> N
     assert not list(run.results.glob("*"))
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> None:
     run = shop(tmp_path, url, "--pool", "20+0", "-u", "20")
     assert run.code == 2, run.process.output
@@ -87,16 +91,7 @@ def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> 
     assert not list(run.results.glob("*"))
 
 
-@pytest.mark.database
-def test_a_pool_larger_than_the_server_is_a_finding(tmp_path: Path, url: URL, few: int) -> None:
-    run = shop(tmp_path, url, "--pool", f"{few + 8}+0")
-    assert run.code in (0, 4), run.process.output
-    (pool,) = json.loads((run.runs.parent / "summary.json").read_text())["pools"]
-    found = {one["code"]: one["message"] for one in pool["findings"]}
-    assert f"max_connections is {few}" in found["fleet_exceeds_server"]
-
-
-@pytest.mark.database
+@pytest.mark.server
 def test_a_process_beyond_its_ceiling_ends_the_run(tmp_path: Path, url: URL) -> None:
     run = shop(tmp_path, url, "--pool", "9+0", engine=NESTED)
     assert run.code == 4, run.process.output

@@ -17,7 +17,9 @@ def measured(path: Path) -> bool:
 
 def test_a_killed_tool_leaves_a_readable_result(tmp_path: Path) -> None:
     ready, arguments = driving(tmp_path, "-t", "60s", "--pool", "1+0")
-    with running(tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path) as process:
+    with running(
+        tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path, warm=True
+    ) as process:
         process.until(lambda: measured(tmp_path / "reports"), "a measured second")
         stop_with(process, signal.SIGKILL)
     assert fetch(ready) == ""
@@ -31,7 +33,9 @@ def test_a_killed_tool_leaves_a_readable_result(tmp_path: Path) -> None:
 
 def test_an_interrupted_tool_merges_what_was_measured(tmp_path: Path) -> None:
     ready, arguments = driving(tmp_path, "-t", "60s", "--pool", "1+0")
-    with running(tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path) as process:
+    with running(
+        tmp_path / "log", *loadtest_command(*arguments), cwd=tmp_path, warm=True
+    ) as process:
         process.until(lambda: measured(tmp_path / "reports"), "a measured second")
         stop_with(process, signal.SIGINT)
     assert fetch(ready) == ""

@@ -145,7 +145,7 @@ def test_a_worker_that_ends_or_is_replaced_refuses_no_run(
         ([4] * 5, "but 4 with an engine ran in 5 of 5 measured seconds; every process that makes"),
         (
             [0, 1, 1],
-            "but 1 with an engine ran in 3 of 3 measured seconds; the others ended, or made",
+            "but 1 with an engine ran in 3 of 3 measured seconds; a process that ends",
         ),
         ([1], "but 1 with an engine ran in 1 of 1 measured second"),
     ],

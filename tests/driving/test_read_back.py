@@ -11,8 +11,7 @@ from sqlalchemy import make_url
 from loadtest.experiment.driving.read_back import asked_settings, check_pool, check_told
 from loadtest.model.errors import RefusedRun
 from loadtest.model.pool import PoolConfig, parse_pool
-from loadtest.runfile.reader import read_run
-from tests.driving.applications import ENGINE, MEASURED, drive
+from tests.driving.applications import ENGINE, drive
 from tests.driving.told import QUEUE, told_engine
 
 EXPECTED = make_url("mysql+pymysql://loadtest:x@127.0.0.1:3307/loadtest")
@@ -133,18 +132,6 @@ def test_an_engine_behind_a_relay_with_another_url_refuses_the_run() -> None:
         check_told(told, pool("as-is"), EXPECTED, RELAY)
 
 
-def test_the_requested_pool_is_the_one_that_runs(tmp_path: Path) -> None:
-    run = drive(tmp_path, "-t", "2s", "--pool", "1+0", "--app-engine", "rows", engine=TWO)
-    assert run.code in MEASURED, run.process.output
-    result = read_run(run.runs / "1+0-1.jsonl")
-    assert (result.header.pool.pool_size, result.header.pool.max_overflow) == (1, 0)
-    assert result.header.driven
-    assert result.header.driven.place.startswith("app.py:")
-    assert result.header.driven.engine == "rows"
-    assert result.header.driven.own_pool["pool_size"] == 2
-    assert max(one.gauges["open"].max for one in result.intervals if one.role) == 1
-
-
 LATER = """
 class Late:
     def connect(self):
@@ -170,11 +157,3 @@ def test_a_refused_run_leaves_nothing(tmp_path: Path, engine: str, said: str) ->
     assert run.code == 2, run.process.output
     assert said in run.process.output
     assert not list(run.results.glob("*"))
-
-
-def test_an_application_without_an_engine_is_told(tmp_path: Path) -> None:
-    run = drive(tmp_path, "-t", "2s", path="/health", engine="")
-    assert run.code == 2, run.process.output
-    assert "the application made no SQLAlchemy engine: SQLAlchemy was imported" in (
-        run.process.output
-    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from locust.env import Environment
+
+import importlib
 import json
 import subprocess
 import sys
@@ -119,22 +122,13 @@ def test_conflicts_are_repeated_and_other_errors_are_not() -> None:
     assert json.loads(told.stdout) == [[201, 0], [201, 1], [201, 2], [201, 4], [503, 5], [500, 0]]
 
 
-def test_users_click_two_different_products_of_the_sale() -> None:
-    script = """
-from locust.env import Environment
-import json
-import flash_sale_users
-buyer = flash_sale_users.Buyer(Environment())
-sent = []
-buyer.client.post = lambda path, json: sent.append((path, json["quantities"]))
-for _ in range(300):
-    buyer.buy()
-print(json.dumps(sent))
-"""
-    environment = {**without_database(), "PYTHONPATH": str(EXAMPLES)}
-    command = [sys.executable, "-c", script]
-    told = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
-    sent = json.loads(told.stdout)
+def test_users_click_two_different_products_of_the_sale(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    buyer = importlib.import_module("flash_sale_users").Buyer(Environment())
+    sent = list[tuple[str, dict[str, int]]]()
+    buyer.client.post = lambda path, json: sent.append((path, json["quantities"]))
+    for _ in range(300):
+        buyer.buy()
     assert {path for path, _ in sent} == {"/sales"}
     assert {len(clicked) for _, clicked in sent} == {2}
     assert {int(product) for _, clicked in sent for product in clicked} <= set(range(1, 81))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,9 @@ import pytest
 from sqlalchemy import Engine
 
 from loadtest.database.private_server import PrivateServer
+from loadtest.recording.steering.orders import Orders
+from loadtest.recording.steering.response_headers import HEADER, told_in
+from tests.conftest import ROOT
 from tests.examples.applications import (
     DRIVERS,
     EXAMPLES,
@@ -25,7 +29,7 @@ from tests.examples.applications import (
     running_shop,
     until_held,
 )
-from tests.processes import run_locust
+from tests.processes import locust_command, running
 
 pytestmark = pytest.mark.server
 Start = Callable[..., AbstractContextManager[Shop]]
@@ -40,6 +44,19 @@ def name(request: pytest.FixtureRequest, server: PrivateServer) -> str:
     environment = environment_of(server, DRIVERS[request.param], "")
     subprocess.run([sys.executable, "-m", request.param], env=environment, check=True)
     return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def sound(
+    name: str,
+    server: PrivateServer,
+    partner_of_all: GatedPartner,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Shop]:
+    """A shop without a mistake, for several tests."""
+    environment = environment_of(server, DRIVERS[name], partner_of_all.url)
+    with running_shop(name, tmp_path_factory.mktemp("sound") / "log", environment) as shop:
+        yield shop
 
 
 @pytest.fixture
@@ -70,26 +87,25 @@ def text_about(shop: Shop, number: int) -> int:
     return shop.get(f"/products/{number + 1}/text").status_code
 
 
-def test_every_route_answers_and_no_connection_stays(start: Start, admin: Engine) -> None:
-    with start() as shop:
-        assert shop.get("/health").json() == {"status": "ok"}
-        page = shop.get("/products?page=2").json()
-        assert [product["id"] for product in page] == list(range(21, 41))
-        before = shop.get("/products/3").json()
-        assert (before["name"], before["price"]) == ("product 3", 3.99)
-        assert shop.get("/products/9999").status_code == 404
-        assert shop.get(TEXT).text == "a fine product"
+def test_every_route_answers_and_no_connection_stays(sound: Shop, admin: Engine) -> None:
+    assert sound.get("/health").json() == {"status": "ok"}
+    page = sound.get("/products?page=2").json()
+    assert [product["id"] for product in page] == list(range(21, 41))
+    before = sound.get("/products/3").json()
+    assert (before["name"], before["price"]) == ("product 3", 3.99)
+    assert sound.get("/products/9999").status_code == 404
+    assert sound.get(TEXT).text == "a fine product"
 
-        ordered = shop.order(product=3)
-        assert ordered.status_code == 201
-        assert ordered.json() | {"id": 0} == {"id": 0, "total": 12.97, "paid": True}
-        assert shop.get("/products/3").json()["stock"] == before["stock"] - 2
-        assert shop.order(token="nobody").status_code == 401
-        assert shop.order(product=9998).status_code == 409
-        assert shop.order(number=0).status_code in (400, 422)
-        for body in ([], {}, {"quantities": [3]}, {"quantities": {"3": "two"}}):
-            assert shop.send(body).status_code in (400, 422), body
-        until_held(admin, 0)
+    ordered = sound.order(product=3)
+    assert ordered.status_code == 201
+    assert ordered.json() | {"id": 0} == {"id": 0, "total": 12.97, "paid": True}
+    assert sound.get("/products/3").json()["stock"] == before["stock"] - 2
+    assert sound.order(token="nobody").status_code == 401
+    assert sound.order(product=9998).status_code == 409
+    assert sound.order(number=0).status_code in (400, 422)
+    for body in ([], {}, {"quantities": [3]}, {"quantities": {"3": "two"}}):
+        assert sound.send(body).status_code in (400, 422), body
+    until_held(admin, 0)
 
 
 @pytest.mark.parametrize(
@@ -122,17 +138,16 @@ def test_a_mistake_holds_a_connection_while_the_partner_works(
 
 @pytest.mark.long
 def test_without_a_mistake_no_connection_is_held_while_the_partner_works(
-    start: Start, admin: Engine, partner: GatedPartner, at_once: ThreadPoolExecutor
+    sound: Shop, admin: Engine, partner: GatedPartner, at_once: ThreadPoolExecutor
 ) -> None:
-    with start() as shop:
-        for path, send in (("/receipts", order), ("/payments", order), ("/texts", text_about)):
-            partner.close(path)
-            answers = [at_once.submit(send, shop, number) for number in range(AT_ONCE)]
-            shop.process.until(lambda: partner.waiting == AT_ONCE, "calls to the partner")
-            until_held(admin, 0)
-            partner.open()
-            assert {answer.result() for answer in answers} <= {200, 201}
-            shop.process.until(lambda: not partner.waiting, "the partner's answers")
+    for path, send in (("/receipts", order), ("/payments", order), ("/texts", text_about)):
+        partner.close(path)
+        answers = [at_once.submit(send, sound, number) for number in range(AT_ONCE)]
+        sound.process.until(lambda: partner.waiting == AT_ONCE, "calls to the partner")
+        until_held(admin, 0)
+        partner.open()
+        assert {answer.result() for answer in answers} <= {200, 201}
+        sound.process.until(lambda: not partner.waiting, "the partner's answers")
 
 
 @pytest.mark.long
@@ -181,15 +196,32 @@ def test_without_a_mistake_requests_share_a_connection(start: Start, admin: Engi
         assert connections_opened(shop, admin) <= 1
 
 
-def test_its_users_meet_no_error(start: Start, tmp_path: Path) -> None:
-    with start() as shop:
-        load = ("--headless", "-u", 5, "-r", 5, "-t", "3s", "--exit-code-on-error", 1)
-        users = ("-f", EXAMPLES / "shop_users.py", "--host", shop.url, "--only-summary")
-        ended = run_locust(tmp_path / "locust", *users, *load)
+def test_its_users_meet_no_error(sound: Shop, tmp_path: Path) -> None:
+    load = ("--headless", "-u", 5, "-r", 5, "-t", "3s", "--exit-code-on-error", 1)
+    users = ("-f", EXAMPLES / "shop_users.py", "--host", sound.url, "--only-summary")
+    # A warm process has imported loadtest, which these users do without.
+    with running(tmp_path / "locust", *locust_command(*users, *load)) as ended:
         assert ended.wait() == 0, ended.output
-        requests = re.search(r"Aggregated +(\d+) +0\(0", ended.output)
-        assert requests is not None, ended.output
-        assert int(requests[1]) >= 5
+    requests = re.search(r"Aggregated +(\d+) +0\(0", ended.output)
+    assert requests is not None, ended.output
+    assert int(requests[1]) >= 5
+
+
+def test_a_wait_that_timed_out_is_told(name: str, server: PrivateServer, tmp_path: Path) -> None:
+    """Once a shop has orders of the tool, its responses tell how long their requests waited."""
+    one = {"DATABASE_POOL_SIZE": 1, "DATABASE_MAX_OVERFLOW": 0, "DATABASE_POOL_TIMEOUT": 1}
+    given = environment_of(server, DRIVERS[name], "", SHOP_MISTAKE="nested_checkout", **one)
+    orders = Orders(tell=os.devnull).variables()
+    given |= {"PYTHONPATH": f"{EXAMPLES}{os.pathsep}{ROOT}", **orders}
+    record = (sys.executable, "-m", "loadtest", "record", "--results", tmp_path / "results", "--")
+    with running_shop(name, tmp_path / "log", given, record) as shop:
+        answers = [shop.get(path) for path in ("/products", "/products/3")]
+    fine, failed = (told_in(answer.headers.get(HEADER, "")) for answer in answers)
+    assert [answer.status_code for answer in answers] == [200, 500]
+    assert fine
+    assert failed
+    assert (fine.timeouts, failed.timeouts) == (0, 1)
+    assert 1 <= failed.waited / 1e9 <= answers[1].elapsed.total_seconds()
 
 
 def connections_opened(shop: Shop, admin: Engine) -> int:

@@ -43,8 +43,7 @@ class Worker:
 
     def send(self, orders: int) -> None:
         """Add orders and send them to the worker."""
-        command = [sys.executable, "-m", "order_worker", str(orders), "1000"]
-        subprocess.run(command, env=self._environment, check=True)
+        send_orders(orders, self._environment)
 
     def unpaid(self) -> int:
         """How many orders are not paid yet."""
@@ -57,7 +56,19 @@ class Worker:
         self.process.until(lambda: not self.unpaid(), "payments")
 
 
+def send_orders(number: int, environment: dict[str, str]) -> None:
+    """Make the tables, if they are missing, add orders and send them to the worker."""
+    command = [sys.executable, "-m", "order_worker", str(number), "1000"]
+    subprocess.run(command, env=environment, check=True)
+
+
 Start = Callable[..., "contextmanager[Worker]"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _tables(server: PrivateServer, tmp_path_factory: pytest.TempPathFactory) -> None:
+    folder = tmp_path_factory.mktemp("messages")
+    send_orders(0, environment_of(server, "mysql+pymysql", "", WORKER_FOLDER=folder))
 
 
 @pytest.fixture
@@ -70,7 +81,6 @@ def start(server: PrivateServer, partner: GatedPartner, admin: Engine, tmp_path:
         environment = environment_of(server, "mysql+pymysql", partner.url, **settings)
         with running(tmp_path / "log", *WORKER, *(options or THREADS), env=environment) as process:
             worker = Worker(process, environment, admin)
-            worker.send(0)
             with admin.begin() as connection:
                 connection.execute(text("UPDATE store_order SET paid = TRUE"))
             process.until(lambda: " ready." in process.output, "the worker")

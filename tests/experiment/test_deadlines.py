@@ -27,7 +27,7 @@ from loadtest.model.experiment import Experiment
 from loadtest.model.load import GREENLETS, THREADS, LoadConfig
 from loadtest.model.pool import parse_pool
 from loadtest.runfile.reader import read_run
-from tests.conftest import ROOT
+from tests.conftest import ROOT, long
 from tests.experiment.test_rounds import DATABASE, DATABASES, Notes, experiment
 from tests.processes import free_port, until
 
@@ -141,9 +141,8 @@ FORK = "import os; os.fork() and os.wait(); scenario.block()"
 @pytest.mark.parametrize(
     ("scenario", "call"),
     [
-        *((IN_C, CALL), (IDLE_LOOP, GREENLET), (IDLE_THREAD, THREAD), (BUSY, FORK)),
-        pytest.param(BUSY, CALL, marks=pytest.mark.long),
-        pytest.param(IDLE_LOOP, CALL, marks=pytest.mark.long),
+        *((IN_C, CALL), (IDLE_LOOP, GREENLET), (IDLE_THREAD, THREAD)),
+        *(long(BUSY, FORK), long(BUSY, CALL), long(IDLE_LOOP, CALL)),
     ],
 )
 def test_a_process_tells_where_it_is_whatever_it_does(
@@ -256,7 +255,7 @@ class TestImport:
         )
         return path
 
-    @pytest.mark.parametrize("how", [SLEEPS, SPINS])
+    @pytest.mark.parametrize("how", [SLEEPS, long(SPINS)])
     def test_is_refused_before_all_runs(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: str, begun: Path
     ) -> None:
@@ -278,7 +277,7 @@ class TestImport:
         assert not psutil.pid_exists(int(begun.read_text()))
 
     @pytest.mark.usefixtures("hurried")
-    @pytest.mark.parametrize(("how", "model"), [(SLEEPS, GREENLETS), (SPINS, THREADS)])
+    @pytest.mark.parametrize(("how", "model"), [(SLEEPS, GREENLETS), long(SPINS, THREADS)])
     def test_is_refused_before_a_load_begins(
         self, tmp_path: Path, how: str, model: str, begun: Path
     ) -> None:
@@ -342,7 +341,7 @@ def start(**_):
 """
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("program", "model", "processes"),

@@ -140,12 +140,12 @@ class TestArguments:
         from locust.argument_parser import get_parser
 
         from loadtest.load import plugin  # noqa: F401 - it adds the options
-        from loadtest.load.options import run_options
+        from loadtest.load.options.pool_options import pool_config
 
         arguments = plan(pool).arguments()
         parsed = get_parser(default_config_files=[]).parse_args(arguments)
 
-        assert run_options.pool_config(parsed) == parse_pool(pool)
+        assert pool_config(parsed) == parse_pool(pool)
 
 
 def test_a_command_is_one_line_for_a_shell() -> None:
@@ -199,6 +199,7 @@ def database(url: URL | str) -> Database:
     return Database(make_url(url), private=False)
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_run_that_fails_says_what_locust_said_last(tmp_path: Path) -> None:
     scenario = tmp_path / "broken.py"
     scenario.write_text("print('line\\n' * 50)\nraise RuntimeError('nothing to run here')\n")
@@ -214,6 +215,7 @@ def test_a_run_that_fails_says_what_locust_said_last(tmp_path: Path) -> None:
     assert PASSWORD not in message
 
 
+@pytest.mark.usefixtures("warm")
 def test_a_database_that_does_not_answer_is_what_is_said(tmp_path: Path) -> None:
     (tmp_path / "runs").mkdir()
 
@@ -231,6 +233,7 @@ def test_a_database_that_does_not_answer_is_what_is_said(tmp_path: Path) -> None
 
 
 @pytest.mark.server
+@pytest.mark.usefixtures("warm")
 def test_a_run_is_watched_while_it_goes_on(tmp_path: Path, url: URL) -> None:
     (tmp_path / "runs").mkdir()
     seen: list[Interval] = []

@@ -270,7 +270,7 @@ def test_ctrl_c_during_a_trial_leaves_no_table(
     begun = tmp_path / "begun"
     path = written(SLOW.format(begun=str(begun)))
     command = loadtest_command("run", path, "--results", tmp_path / "x")
-    with running(tmp_path / "log", *command, env=at(url)) as tool:
+    with running(tmp_path / "log", *command, env=at(url), warm=True) as tool:
         tool.until(begun.exists, "the task")
         assert "loadtest_tried" in inspect(admin).get_table_names()
         assert stop_with(tool, signal.SIGINT) == 130

@@ -221,6 +221,7 @@ def test_no_more_connections_than_users_are_tried(at_most: int, most: int) -> No
 
 
 @pytest.mark.server
+@pytest.mark.usefixtures("warm")
 def test_a_run_that_is_told_enough_ends_in_good_order(tmp_path: Path, url: URL) -> None:
     load = LoadConfig(users=3, warmup=0, duration=60)
     plan = Experiment(name="x", scenario=HELD, load=load, pool=(parse_pool("3+0"),))

@@ -146,9 +146,7 @@ def test_one_at_a_time_until_it_is_cancelled(served: Served) -> None:
     assert served.post("/cancel").json == {"problems": {"": "No comparison is running."}}
     assert served.post(form=endless).status_code == 200
     until(lambda: served.state()["comparison"]["done"], "a run")
-    assert served.state()["comparison"]["state"] == (
-        "Comparison 1 is running: 1 of 4 runs have ended."
-    )
+    assert served.state()["comparison"]["state"] == ("Comparison 1 is running: 1 of 4 runs done.")
     second = served.post()
     assert second.status_code == 409
     assert second.json["problems"][""].startswith("A comparison is running")

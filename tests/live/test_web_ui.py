@@ -3,6 +3,7 @@
 from locust.argument_parser import get_parser
 
 import json
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -18,7 +19,8 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's parser
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
-from tests.conftest import screenshots
+from tests.accessibility import barriers
+from tests.conftest import keep_screenshot
 from tests.processes import (
     PATIENCE_SECONDS,
     Running,
@@ -41,7 +43,6 @@ class Web:
     address: str
     results: Path
     password: str
-    screenshots: Path
 
     def runs(self) -> dict[Path, Run]:
         """All runs so far, by file, in the order in which they began."""
@@ -82,7 +83,7 @@ def served(
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
-        yield Web(process, address, results, server.password, screenshots())
+        yield Web(process, address, results, server.password)
 
 
 @pytest.fixture
@@ -103,34 +104,38 @@ def opened(web: Web, browser: Browser) -> Iterator[Page]:
 
 
 def pool_settings() -> dict[str, Any]:
-    """The pool's options as argparse has them, by the labels that Locust makes of their names."""
+    """The pool's options as argparse has them, by name."""
     groups = get_parser(default_config_files=[])._action_groups
     (pool,) = [group for group in groups if str(group.title).startswith("Connection pool")]
-    return {action.dest.replace("_", " ").title(): action for action in pool._group_actions}
+    return {action.dest: action for action in pool._group_actions}
+
+
+def field(page: Page, name: str) -> Locator:
+    """A field of the start form."""
+    return page.get_by_label(name, exact=True)
 
 
 def open_form(page: Page) -> None:
-    """The start form with the section of the pool's settings open."""
+    """The start form, at the start or in its dialog."""
     start = page.get_by_role("button", name="Start", exact=True)
     again = page.get_by_role("button", name="New", exact=True)
     expect(start.or_(again)).to_be_visible()
     if again.is_visible():
         again.click()
-    page.get_by_role("button", name="Custom parameters").click()
-    expect(page.get_by_label("Pool Size")).to_be_visible()
+    expect(field(page, "pool_size")).to_be_visible()
 
 
 def start(page: Page, *, pre_ping: bool = False, **settings: str) -> None:
     """Fill the form and start."""
     open_form(page)
-    ping = page.get_by_label("Pool Pre Ping")
+    ping = field(page, "pool_pre_ping")
     if ping.is_checked() != pre_ping:
         ping.press("Space")  # a click may miss what is still moving
         expect(ping).to_be_checked(checked=pre_ping)
     page.get_by_label("Number of users").fill("4")
     page.get_by_label("Ramp up").fill("4")
-    for label, value in settings.items():
-        page.get_by_label(label.replace("_", " ")).fill(value)
+    for name, value in settings.items():
+        field(page, name).fill(value)
     page.get_by_role("button", name="Start", exact=True).click()
 
 
@@ -152,52 +157,85 @@ def stop(page: Page) -> None:
     see(page, "New")
 
 
-def test_the_form_shows_the_pools_settings_with_their_help_and_choices(page: Page) -> None:
+def test_the_form_begins_with_the_pool_and_each_field_has_its_help(page: Page) -> None:
     open_form(page)
 
-    offered = pool_settings()
-    assert {"Pool Size", "Max Overflow", "Pool Timeout", "Pool Pre Ping"} <= set(offered)
-    for label, action in offered.items():
-        field = page.get_by_label(f"{label} ({action.help})", exact=True)
-        expect(field).to_be_visible()
-        if action.choices:
-            assert field.locator("option").all_inner_texts() == list(action.choices)
-    expect(page.get_by_label("Point Rows (rows in the table)")).to_be_visible()
-    assert page.get_by_label("Pool Size").input_value() == "5"
-    assert page.get_by_label("Max Overflow").input_value() == "10"
-    assert float(page.get_by_label("Pool Timeout").input_value()) == 30
-    assert not page.get_by_label("Pool Pre Ping").is_checked()
-    names = form_fields(page)
-    assert {"seed", "warmup"} <= set(names)
+    names, pool = form_fields(page), pool_settings()
+    assert names[: len(pool)] == [camel(name) for name in pool]
+    assert names.index("userCount") > names.index("poolName")
+    assert {"seed", "warmup", "pointRows"} <= set(names)
     assert not {"databaseUrl", "results", "metricsPort", "round", "runName"} & set(names)
+    for name, action in pool.items():
+        expect(field(page, name)).to_be_visible()
+        expect(field(page, name)).to_have_accessible_description(action.help)
+        if action.choices:
+            choices = [choice for choice in action.choices if choice != "as-is"]
+            assert field(page, name).locator("option").all_inner_texts() == choices
+    values = {name: field(page, name).input_value() for name in ("pool_size", "max_overflow")}
+    assert values == {"pool_size": "5", "max_overflow": "10"}
+    assert float(field(page, "pool_timeout").input_value()) == 30
+    assert not field(page, "pool_pre_ping").is_checked()
+    assert field(page, "warmup").input_value() == "2s"
+    assert page.get_by_label("Number of users").input_value() == "50"
+    assert page.get_by_label("Ramp up").input_value() == "50"
+    expect(page.get_by_role("button", name="Custom parameters")).to_be_hidden()
+    expect(page.get_by_role("link", name="Live page with charts")).to_be_visible()
+    expect(page.get_by_role("link", name="Report of the last")).to_be_hidden()
+    assert page.get_by_label("Host").input_value().startswith("127.0.0.1:")
+    assert not page.get_by_label("Host").is_editable()
+    expect(page.get_by_text("no host attribute")).to_be_hidden()
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_no_help_text_of_the_form_is_cut_off(web: Web, page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 900})
-    open_form(page)
-    texts = page.get_by_role("region").locator("label:visible")
-    expect(texts.filter(has_text="Pool Recycle (replace connections older")).to_be_visible()
+def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> None:
+    for width, scheme in ((390, "light"), (820, "dark"), (1440, "light")):
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        page.set_viewport_size({"width": width, "height": 900})
+        page.reload()
+        open_form(page)
+        keep_screenshot(page, f"locust-form-{width}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert barriers(page, "main") == []
+    load = page.get_by_role("button", name="Load test")
+    expect(load).to_have_attribute("aria-expanded", "false")
+    load.press("Enter")
+    expect(load).to_have_attribute("aria-expanded", "true")
+    texts = page.locator("form label:visible, form small:visible")
     cut = texts.evaluate_all(
         "all => all.filter(l => l.scrollWidth > l.clientWidth + 1).map(l => l.textContent)"
     )
-    assert texts.count() > 15
+    assert texts.count() > 30
     assert cut == []
-    page.locator("form").screenshot(path=web.screenshots / f"locust-form-{width}.png")
+    assert barriers(page, "main") == []
+    keep_screenshot(page, "locust-form-open")
+    load.press("Space")
+    expect(field(page, "seed")).to_be_hidden()
 
 
-def test_the_pools_settings_are_a_group_of_their_own(page: Page) -> None:
+def test_a_field_without_effect_is_greyed_and_says_why(page: Page) -> None:
     open_form(page)
+    page.get_by_role("button", name="Load test").click()
+    size, overflow = field(page, "pool_size"), field(page, "max_overflow")
+    size.fill("20")
+    field(page, "poolclass").select_option("NullPool")
+    for name in ("pool_size", "max_overflow", "pool_timeout", "pool_recycle", "pool_pre_ping"):
+        expect(field(page, name)).to_be_disabled()
+    expect(size).to_have_accessible_description("no effect: NullPool keeps no connections")
+    assert size.input_value() == "5"
+    expect(field(page, "pool_reset_on_return")).to_be_enabled()
 
-    names, pool = form_fields(page), [camel(a.dest) for a in pool_settings().values()]
-    first = names.index("poolclass")
-    assert names[first : first + len(pool)] == pool
-    assert heading_above(page, "poolclass") == '"Connection pool (SQLAlchemy\'s own names)"'
-    assert heading_above(page, names[first + len(pool)]) == '"Load test"'
-    assert heading_above(page, "pointRows") == '"Scenario PointSelect"'
-    assert heading_above(page, "poolSize") == "none"
-    assert page.get_by_label("Host").input_value().startswith("127.0.0.1:")
-    expect(page.get_by_text("no host attribute")).to_be_hidden()
+    field(page, "poolclass").select_option("QueuePool")
+    expect(size).to_be_enabled()
+    assert size.input_value() == "20"
+    overflow.fill("-1")
+    expect(field(page, "pool_timeout")).to_be_disabled()
+    size.fill("0")
+    expect(overflow).to_be_disabled()
+    expect(field(page, "drop_after")).to_be_disabled()
+    field(page, "arrival_rate").fill("20")
+    expect(field(page, "drop_after")).to_be_enabled()
+    field(page, "stages").fill("5s:10/s")
+    expect(field(page, "arrival_rate")).to_be_disabled()
+    expect(field(page, "arrivals")).to_be_enabled()
 
 
 def form_fields(page: Page) -> list[str]:
@@ -211,26 +249,18 @@ def camel(name: str) -> str:
     return start + "".join(word.title() for word in words)
 
 
-def heading_above(page: Page, name: str) -> str:
-    """What stands above a field, as CSS has it."""
-    field = page.locator(f"form [name='{name}']")
-    script = """field => getComputedStyle(
-        field.closest(".MuiFormControl-root, .MuiFormControlLabel-root"), "::before").content"""
-    return str(field.evaluate(script))
-
-
 def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page: Page) -> None:
     known = set(web.runs())
-    start(page, pre_ping=True, Pool_Size="1", Max_Overflow="1")
+    start(page, pre_ping=True, pool_size="1", max_overflow="1")
     first = web.next_run(known)
     see(page, "Stop")
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
+    keep_screenshot(page, "locust-running")
     metrics = samples(fetch(f"{web.address}/metrics"))
     stop(page)
     one = web.finished(first)
 
-    start(page, Pool_Size="3", Max_Overflow="0", Pool_Timeout="0.5", Pool_Name="larger")
+    start(page, pool_size="3", max_overflow="0", pool_timeout="0.5", pool_name="larger")
     second = web.next_run({*known, first})
     stop(page)
     two = web.finished(second)
@@ -298,7 +328,7 @@ def test_workers_are_there_for_the_next_run_as_soon_as_one_was_stopped(
     ):
         known: set[Path] = set()
         for size in ("1", "2"):
-            start(page, Pool_Size=size, Max_Overflow="0")
+            start(page, pool_size=size, max_overflow="0")
             path = web.next_run(known, seconds=1)
             stop(page)
             known.add(path)
@@ -312,20 +342,27 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
     web: Web, page: Page
 ) -> None:
     known = set(web.runs())
-    start(page, Pool_Size="5", Max_Overflow="-7", Pool_Name="wrong")
+    start(page, pool_size="5", max_overflow="-7", pool_name="wrong")
     expect(page.get_by_text("max_overflow: must be at least -1")).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-refused.png", full_page=True)
-    page.get_by_label("Max Overflow").fill("ten")
-    page.get_by_label("Pool Timeout").fill("2 s")
+    keep_screenshot(page, "locust-refused")
+    overflow, timeout = field(page, "max_overflow"), field(page, "pool_timeout")
+    expect(overflow).to_have_accessible_description(re.compile("^must be at least -1"))
+    expect(overflow).to_be_focused()
+    overflow.fill("ten")
+    timeout.fill("2 s")
     page.get_by_role("button", name="Start", exact=True).click()
-    expect(page.get_by_text("max_overflow: 'ten' is not a whole number")).to_be_visible()
-    expect(page.get_by_text("pool_timeout: '2 s' is not a number")).to_be_visible()
+    mistakes = ((overflow, "'ten' is not a whole number"), (timeout, "'2 s' is not a number"))
+    for wrong, said in mistakes:
+        expect(wrong).to_have_accessible_description(re.compile(f"^{said}"))
+        expect(wrong).to_have_attribute("aria-invalid", "true")
+        expect(page.get_by_role("alert")).to_contain_text(said)
+    keep_screenshot(page, "locust-mistakes")
     statistics = json.loads(fetch(f"{web.address}/stats/requests"))
     assert statistics["user_count"] == 0
     assert set(web.runs()) == known
 
     page.reload()
-    start(page, Max_Overflow="0", Pool_Name="right")
+    start(page, max_overflow="0", pool_name="right")
     path = web.next_run(known)
     stop(page)
 
@@ -336,7 +373,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
 
 def test_a_change_during_a_run_waits_for_the_next_one(web: Web, page: Page) -> None:
     known = set(web.runs())
-    start(page, Pool_Size="2", Max_Overflow="0", Pool_Name="as-started")
+    start(page, pool_size="2", max_overflow="0", pool_name="as-started")
     path = web.next_run(known, seconds=1)
     edited: dict[str, Any] = {"user_count": 3, "spawn_rate": 6, "pool_size": 9, "pool_name": "edit"}
     assert page.request.post(f"{web.address}/swarm", form=edited).json()["success"]
@@ -389,7 +426,7 @@ def test_the_next_start_begins_from_the_last_and_may_be_longer_and_another_loop(
     assert [one.header.pool.pool_size for one in (opened, closed)] == [7, 8]
     page.reload()
     open_form(page)
-    assert page.get_by_label("Pool Size").input_value() == "8"
+    assert field(page, "pool_size").input_value() == "8"
 
 
 def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Page) -> None:
@@ -410,9 +447,8 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
-    tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
+    tmp_path: Path, server: PrivateServer, page: Page
 ) -> None:
     port, results = free_port(), tmp_path / "results"
     command = locust_command(
@@ -420,12 +456,12 @@ def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     )
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(tmp_path / "log", *command, env=environment) as process:
-        web = Web(process, f"http://127.0.0.1:{port}", results, server.password, tmp_path)
+        web = Web(process, f"http://127.0.0.1:{port}", results, server.password)
         process.until(lambda: fetch(web.address), "the web UI")
         form = {"user_count": 2, "spawn_rate": 2}
         assert page.request.post(f"{web.address}/swarm", form=form).ok
         path = web.next_run(set())
-        assert stop_with(process, number) == 0
+        assert stop_with(process, signal.SIGINT) == 0
 
     run = read_run(path)
     assert list(run.problems) == []

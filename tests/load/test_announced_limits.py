@@ -33,6 +33,8 @@ class Rush(LoadTestShape):
 class Runner:
     """Locust's runner of one process. started: the numbers of users that it was asked for."""
 
+    user_count = 0
+
     def __init__(self) -> None:
         self.worker_count, self.target_user_count = 1, 0
         self.started: list[int] = []
@@ -256,14 +258,24 @@ def test_a_worker_that_was_missing_when_the_run_began_stays_missing() -> None:
     assert runner.heard == []
 
 
-def test_a_form_gets_an_answer_where_the_server_has_no_room() -> None:
-    scene = Scene(room=7)
+@pytest.mark.parametrize("foreign", [True, False])
+def test_a_form_gets_an_answer_where_the_server_has_no_room(foreign: bool) -> None:
+    scene = Scene(room=7, foreign=foreign)
     scene.form("7")
     for text in ("7.5", "many", ""):
         scene.form(text)  # Locust answers these
     with pytest.raises(UsageError, match="no room for 8"):
         scene.form("8")
+    with pytest.raises(UsageError, match="user_count: a run needs at least one user"):
+        scene.form("0")
     assert scene.database.announced == []
+
+
+def test_an_edit_on_a_private_server_may_have_any_number_of_users() -> None:
+    scene = Scene(room=7, foreign=False)
+    scene.runner.user_count = 4
+    for users in ("0", "99"):
+        scene.form(users)
 
 
 def test_an_edit_during_a_run_may_have_fewer_users_but_not_more() -> None:

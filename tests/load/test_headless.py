@@ -116,13 +116,17 @@ def test_all_scenarios_take_part(finished: Everything) -> None:
     spawned = json.loads(re.findall(r"All users spawned: (\{.*\})", finished.output)[-1])
     assert sum(spawned.values()) == 50
     assert all(spawned[name] > 0 for name in classes)
-    rows = dict(re.findall(r"^session +(\w+) +(\d+) ", finished.output, re.MULTILINE))
+    rows = dict(re.findall(r"^session +(\w+(?:: \w+)?) +(\d+) ", finished.output, re.MULTILINE))
     assert {name for name, count in rows.items() if int(count)} >= {
         "browse",
-        "buy",
+        "HotRow: buy",
+        "OrderFlow: buy",
         "select",
         "show",
     }
+    assert "buy" not in rows
+    tasks = {name for interval in finished.run.intervals for name in interval.tasks}
+    assert tasks - {""} == set(rows)
 
 
 def test_it_leaves_a_folder_with_a_run_and_a_report(finished: Everything) -> None:

@@ -415,16 +415,24 @@ def test_the_page_of_a_run_that_ends_goes_on_asking(environment: Environment, st
     runner.state = "ready"
 
 
-def test_the_form_shows_the_current_values(
-    environment: Environment, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    field = {"default_value": 5, "choices": None}
-    monkeypatch.setattr(argument_parser, "ui_extra_args_dict", lambda: {"pool_size": dict(field)})
+def test_the_page_is_made_from_changed_arguments_in_their_order(environment: Environment) -> None:
     environment.create_local_runner()
     web_ui = environment.create_web_ui("127.0.0.1", 0, delayed_start=True)
-    web_ui_internals.fill_form(web_ui, lambda: {"pool_size": 20})
-    assert web_ui.app.test_client().get("/").status_code == 200
-    assert web_ui.template_args["extra_options"]["pool_size"]["default_value"] == 20
+    web_ui_internals.change_arguments(web_ui, lambda known: {"extra_options": {"b": 1, "a": 2}})
+    page = web_ui.app.test_client().get("/").text
+    assert '"extra_options": {"b": 1, "a": 2}' in page
+
+
+@pytest.mark.parametrize(("picker", "classes"), [(False, [Waiting]), (True, [Prompt])])
+def test_a_start_chooses_among_all_classes_if_there_is_a_picker(
+    environment: Environment, picker: bool, classes: list[type]
+) -> None:
+    environment.available_user_classes = {"Prompt": Prompt}
+    environment.create_local_runner()
+    web_ui = environment.create_web_ui(
+        "127.0.0.1", 0, delayed_start=True, userclass_picker_is_active=picker
+    )
+    assert web_ui_internals.selectable_classes(web_ui) == classes
 
 
 def test_what_a_master_raises_without_its_port_is_known(master: MasterRunner) -> None:

@@ -247,6 +247,20 @@ def test_the_recorder_knows_the_task_during_its_block_only(scene: Scene) -> None
     assert slowest.task == "named"
 
 
+def test_a_name_that_two_scenarios_have_is_shown_with_the_scenario(scene: Scene) -> None:
+    scene.target.request_names = {Person: {"look": "Person: look"}}
+    for _ in range(2):  # the second time with the same object
+        with scene.user.session("look") as session:
+            session.get_one(Row, 1)
+    with scene.user.session("other"):
+        pass
+
+    assert [fired["name"] for fired in scene.requests] == ["Person: look", "Person: look", "other"]
+    interval = scene.target.recorder.cut("measured")
+    assert interval.tasks["Person: look"].holds == 2
+    assert "look" not in interval.tasks
+
+
 def test_without_a_target_a_user_stops_instead_of_running() -> None:
     environment = Environment(user_classes=[Person], events=Events())
     environment.loadtest = SimpleNamespace(target=None)

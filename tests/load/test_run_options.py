@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import create_engine
 
 from loadtest.load.options import run_options
-from loadtest.load.options.pool_options import settle_pool
+from loadtest.load.options.form_check import check_form
+from loadtest.load.options.pool_options import pool_config, settle_pool
 from loadtest.load.run_header import load_facts, repeat_command
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig
@@ -49,7 +50,7 @@ def _without_the_plugin(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def pool(*arguments: str) -> PoolConfig:
-    return run_options.pool_config(parsed(*arguments)[0])
+    return pool_config(parsed(*arguments)[0])
 
 
 def test_without_options_it_is_sqlalchemys_own_pool() -> None:
@@ -86,7 +87,7 @@ def test_a_null_pool_is_none_the_worse_for_a_form_that_sends_everything() -> Non
     options, _ = parsed("--poolclass", "NullPool")
     assert (options.pool_size, options.max_overflow) == (5, 10)
 
-    assert run_options.pool_config(options) == PoolConfig(poolclass="NullPool")
+    assert pool_config(options) == PoolConfig(poolclass="NullPool")
 
 
 @pytest.mark.parametrize(
@@ -164,10 +165,10 @@ def test_a_start_form_is_checked_for_all_that_is_no_number_at_once() -> None:
     form = {"pool_size": "many", "pool_timeout": "2 s", "pool_name": "x", "user_count": "7"}
 
     with pytest.raises(UsageError) as caught:
-        run_options.check_form(options, form, added)
+        check_form(options, form, added)
 
     assert str(caught.value) == (
-        "pool_size: 'many' is not a whole number: connections to keep open (0: no limit); "
+        "pool_size: 'many' is not a whole number: connections to keep open (0: no limit)\n"
         "pool_timeout: '2 s' is not a number: seconds to wait for a connection"
     )
 
@@ -181,9 +182,9 @@ def test_a_start_form_is_checked_for_what_the_pool_cannot_be() -> None:
         "isolation_level": "",
     }
 
-    run_options.check_form(options, right, added)
+    check_form(options, right, added)
     with pytest.raises(UsageError, match="max_overflow"):
-        run_options.check_form(options, right | {"max_overflow": "-7"}, added)
+        check_form(options, right | {"max_overflow": "-7"}, added)
 
     assert options.pool_size == 5, "the options are Locust's to change"
 
@@ -192,17 +193,17 @@ def test_a_start_form_is_checked_for_what_the_pool_cannot_be() -> None:
 def test_a_run_time_is_for_locust_to_read_also_when_the_last_run_had_another(run_time: str) -> None:
     options, added = parsed("-f", "a.py", "-t", "8s")
 
-    run_options.check_form(options, {"run_time": run_time}, added)
+    check_form(options, {"run_time": run_time}, added)
 
 
 def test_a_start_form_is_checked_for_a_warm_up_that_leaves_no_time() -> None:
     options, added = parsed("-f", "a.py")
 
-    run_options.check_form(options, {"warmup": "5s", "run_time": "6s"}, added)
+    check_form(options, {"warmup": "5s", "run_time": "6s"}, added)
     with pytest.raises(UsageError, match="leaves no time to measure"):
-        run_options.check_form(options, {"warmup": "5s", "run_time": "5"}, added)
+        check_form(options, {"warmup": "5s", "run_time": "5"}, added)
     with pytest.raises(UsageError, match="--warmup"):
-        run_options.check_form(options, {"warmup": "2 sec"}, added)
+        check_form(options, {"warmup": "2 sec"}, added)
 
 
 def test_what_this_project_sets_in_its_folder_is_the_default_everywhere(
@@ -240,13 +241,13 @@ def test_an_applications_pool_keeps_the_settings_that_are_not_given(
 ) -> None:
     options, added = parsed("-f", "a.py", option, "myapp.db:it", *arguments.split())
     settle_pool(options, STORE)
-    asked = run_options.pool_config(options)
+    asked = pool_config(options)
 
     assert asked.name == name
     again, _ = parsed(*repeat_command(options, added, ["a.py"])[1:])
     settle_pool(again, STORE)
-    assert run_options.pool_config(again) == asked
-    assert run_options.pool_config(again).named == asked.named
+    assert pool_config(again) == asked
+    assert pool_config(again).named == asked.named
     assert (again.session or again.engine) == "myapp.db:it"
 
 
@@ -256,7 +257,7 @@ def test_a_worker_has_the_same_pool_as_its_master() -> None:
     sent = json.loads(json.dumps(vars(options)))
     worker, _ = parsed("-f", "a.py", "--engine", "myapp.db:it")
     vars(worker).update(sent)
-    assert run_options.pool_config(worker) == run_options.pool_config(options)
+    assert pool_config(worker) == pool_config(options)
 
 
 def test_the_start_form_begins_with_an_applications_settings_and_changes_some() -> None:
@@ -269,17 +270,17 @@ def test_the_start_form_begins_with_an_applications_settings_and_changes_some() 
     form |= {"pool_pre_ping": "true", "pool_use_lifo": "true"}
 
     def named(**changes: str) -> dict[str, Any]:
-        return run_options.pool_config(run_options.check_form(options, form | changes, added)).named
+        return pool_config(check_form(options, form | changes, added)).named
 
     assert named() == {"poolclass": "as-is"}
     assert named(pool_size="5") == {"poolclass": "as-is", "pool_size": 5}
     assert named(pool_pre_ping="false") == {"poolclass": "as-is", "pool_pre_ping": False}
     wrong = form | {"isolation_level": "AUTOCOMMIT"}
     with pytest.raises(UsageError, match="the application sets its own isolation_level"):
-        run_options.check_form(options, wrong, added)
+        check_form(options, wrong, added)
     without, added = parsed("-f", "a.py")
     with pytest.raises(UsageError, match="as-is is an application's own pool"):
-        run_options.check_form(without, form, added)
+        check_form(without, form, added)
 
 
 def test_several_processes_are_repeated() -> None:
@@ -307,4 +308,4 @@ def test_a_configuration_file_switches_a_setting_on_or_off(
     run_options.add_options(parser, [Scenario])
     options = parser.parse_args([])
     assert options.pool_pre_ping is pings
-    assert options.pool_asked_for == ["pool_pre_ping"]
+    assert options.asked_for == ["pool_pre_ping"]

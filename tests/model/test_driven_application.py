@@ -44,7 +44,7 @@ def test_words(command: str, words: tuple[str, ...]) -> None:
         ("uvicorn shop | tee log", "|"),
         ("uvicorn shop > log", ">"),
         ("PORT=8800 uvicorn shop", "PORT="),
-        ("uvicorn shop --port $PORT", "$P"),
+        ("uvicorn shop --port $PORT", "$PORT"),
         ("uvicorn shop --port=${PORT}", "${"),
         ("~/bin/uvicorn shop", "~"),
         ("uvicorn `cat app`", "`"),
@@ -161,7 +161,7 @@ def test_a_text_that_is_no_variable_is_not_shown() -> None:
         ({"command": "shop > log"}, "needs a shell because of '>'; write sh -c '…'"),
         ({"command": "shop 2>&1"}, "needs a shell because of '2>&1'; write sh -c '…'"),
         ({"command": "fill; shop"}, "needs a shell because of ';'; write sh -c '…'"),
-        ({"command": "shop --port $PORT"}, "needs a shell because of '$P'; write sh -c '…'"),
+        ({"command": "shop --port $PORT"}, "needs a shell because of '$PORT'; write sh -c '…'"),
         (
             {"command": "A=1 shop"},
             "'A='; write sh -c '…', or put the variable into env (--app-env)",

@@ -10,7 +10,8 @@ from loadtest.experiment.conduct import add_to_plan
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
-from tests.conftest import screenshots
+from tests.conftest import keep_screenshot
+from tests.report.pages import figureless
 from tests.report.test_figures import eventful
 
 pytestmark = pytest.mark.browser
@@ -115,7 +116,7 @@ def test_dragging_enlarges_a_time_in_all_charts_and_a_double_click_shows_all(pag
     low, high = (int(end.removesuffix(" s")) for end in seconds(page, "server"))
     assert 3 <= low < high <= 11
     assert page.locator("#server canvas").first.is_visible()
-    page.screenshot(path=screenshots() / "charts-zoomed.png", full_page=True)
+    keep_screenshot(page, "charts-zoomed")
     plot(page, "server").dblclick()
     page.mouse.move(0, 0)
     expect(everything).to_be_disabled()
@@ -197,7 +198,7 @@ def test_it_fits_and_has_no_barriers(
         assert inside["x"] + inside["width"] <= around["x"] + around["width"]
     assert barriers(page) == []
     assert faint(page) == []
-    page.screenshot(path=screenshots() / f"charts-{width}-{scheme}.png", full_page=True)
+    keep_screenshot(page, f"charts-{width}-{scheme}")
     page.close()
 
 
@@ -227,7 +228,7 @@ def test_the_figures_are_files(report: str) -> None:
 def test_what_repeats_the_whole_is_copied(browser: Browser, tmp_path: Path) -> None:
     folder = experiment(tmp_path, rounds=5)
     add_to_plan(folder, command="loadtest compare scenarios/hot_row.toml")
-    render([folder], folder)
+    figureless(folder, out=folder)
     page = browser.new_page()
     page.goto((folder / "report.html").as_uri())
     line, command = page.locator("pre.copied").all_inner_texts()

@@ -14,7 +14,7 @@ from loadtest.analysis.prediction.whatif import predict
 from loadtest.report.prediction_page import write_prediction
 from tests.accessibility import barriers
 from tests.analysis.test_observed_workload import measured
-from tests.conftest import screenshots
+from tests.conftest import keep_screenshot
 from tests.report.test_report_in_browser import PAPER
 
 pytestmark = pytest.mark.browser
@@ -52,7 +52,7 @@ def test_the_page_fits_asks_for_nothing_and_complains_of_nothing(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert requests == [address]
     assert complaints == []
-    page.screenshot(path=screenshots() / f"whatif-{width}.png", full_page=True)
+    keep_screenshot(page, f"whatif-{width}")
     page.close()
 
 

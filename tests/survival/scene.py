@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.processes import Running, loadtest_command, locust_command, until
 
 POINT_SELECT = "scenarios/point_select.py"
 SERVER_FOLDERS = ("loadtest-mariadb-", "loadtest-mysql-")
-LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s", "--no-try")
+LOAD = ("-u", 4, "-t", "4s", "--warmup", "0s", "--no-try", "--option", "point_rows=100")
 # A user who is in a task for longer than anybody would wait for the end of a run.
 LONG_TASK = """
 from locust import task
@@ -53,10 +53,13 @@ def _load(more: tuple[Any, ...]) -> tuple[Any, ...]:
     return (*LOAD[:at], *LOAD[at + 2 :])
 
 
-def by_hand(results: Path, *more: Any) -> list[str]:
+def by_hand(
+    results: Path, *more: Any, command: Callable[..., list[str]] = locust_command
+) -> list[str]:
     """A run without an end."""
-    arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", "-u", 4, "-r", 4)
-    return locust_command(*arguments, "--results", results, *more)
+    users = ("-u", 4, "-r", 4, "--point-rows", 100)
+    arguments = ("-f", POINT_SELECT, "--headless", "--only-summary", *users)
+    return command(*arguments, "--results", results, *more)
 
 
 def at(url: URL) -> dict[str, str]:

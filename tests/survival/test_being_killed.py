@@ -43,11 +43,11 @@ MOMENTS: dict[str, Callable[[Running, Path], object]] = {
     "the report is drawn": lambda _, folder: [*folder.rglob("summary.json")],
 }
 OF_THE_SERVER = ("its server is being made", "its server starts")
-QUICK = ("its server starts", "a run measures")
+QUICK = ("a run measures",)
 
 
 def moments() -> list[Any]:
-    """All moments: two for every day, and those in which the server is made on each server."""
+    """All moments: one for every day, and those in which the server is made on each server."""
 
     def marks(moment: str) -> list[pytest.MarkDecorator]:
         often = [] if moment in QUICK else [pytest.mark.long]
@@ -79,7 +79,7 @@ def test_a_run_whose_locust_is_killed_is_reported_and_no_success(
     tmp_path: Path, url: URL, victim: str
 ) -> None:
     command = run_command(tmp_path / "results", "-t", "60s")
-    with running(tmp_path / "log", *command, env=at(url)) as tool:
+    with running(tmp_path / "log", *command, env=at(url), warm=True) as tool:
         path = under_way(tool, tmp_path)
         seconds = seconds_measured(path)
         keeper = keeper_of(tool, "locust")
@@ -141,9 +141,10 @@ def test_a_scenario_that_never_ends_its_import_does_not_outlive_the_tool(tmp_pat
         assert_nothing_left(tool)
 
 
-@pytest.mark.database
 @pytest.mark.long
-@pytest.mark.parametrize("victim", ["server", "its keeper"])
+@pytest.mark.parametrize(
+    "victim", [pytest.param("server", marks=pytest.mark.database), "its keeper"]
+)
 def test_a_private_server_that_is_killed_ends_the_runs(tmp_path: Path, victim: str) -> None:
     with running(tmp_path / "log", *compare_command(tmp_path / "results")) as tool:
         path = under_way(tool, tmp_path)

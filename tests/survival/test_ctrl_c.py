@@ -17,7 +17,14 @@ from loadtest.experiment.conduct import _done
 from loadtest.model.errors import Ended, LoadtestError, UsageError
 from loadtest.runfile.folders import new_folder
 from tests.analysis.builders import interval, run
-from tests.processes import Running, loadtest_command, locust_command, running, stop_with
+from tests.processes import (
+    Running,
+    loadtest_command,
+    locust_command,
+    running,
+    stop_with,
+    warm_locust_command,
+)
 from tests.survival.scene import (
     LONG_TASK,
     assert_nothing_left,
@@ -54,7 +61,8 @@ def test_while_the_command_is_still_imported(tmp_path: Path) -> None:
 @pytest.mark.server
 def test_twice_ends_a_command_at_once_with_a_report(tmp_path: Path, slow: Path, url: URL) -> None:
     load = ("-u", 2, "-t", "60s", "--warmup", "0s", "--no-try", "--results", tmp_path / "results")
-    with running(tmp_path / "log", *loadtest_command("run", slow, *load), env=at(url)) as tool:
+    command = loadtest_command("run", slow, *load)
+    with running(tmp_path / "log", *command, env=at(url), warm=True) as tool:
         path = under_way(tool, tmp_path)
         seconds = seconds_measured(path)
         tool.signal(signal.SIGINT)
@@ -77,7 +85,8 @@ def test_twice_ends_a_run_whose_event_loop_is_blocked(tmp_path: Path, url: URL) 
     with scenario.open("a") as file:
         file.write("from gevent.monkey import get_original\n")
     load = ("-u", 1, "-t", "60s", "--warmup", "0s", "--no-try", "--results", tmp_path / "results")
-    with running(tmp_path / "log", *loadtest_command("run", scenario, *load), env=at(url)) as tool:
+    command = loadtest_command("run", scenario, *load)
+    with running(tmp_path / "log", *command, env=at(url), warm=True) as tool:
         tool.until(begun.exists, "the event loop to be blocked")
         tool.signal(signal.SIGINT)
         time.sleep(0.5)
@@ -88,7 +97,8 @@ def test_twice_ends_a_run_whose_event_loop_is_blocked(tmp_path: Path, url: URL) 
 @pytest.mark.server
 def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
     path = tmp_path / "run.jsonl"
-    command = locust_command("-f", slow, "--headless", "-u", 2, "-r", 2, "--results", path)
+    load = ("--headless", "-u", 2, "-r", 2, "--results", path)
+    command = warm_locust_command("-f", slow, *load)
     with running(tmp_path / "log", *command) as process:
         under_way(process, tmp_path)
         seconds, servers = seconds_measured(path), server_folders(process)
@@ -107,7 +117,8 @@ def test_twice_ends_a_run_by_hand_at_once(tmp_path: Path, slow: Path) -> None:
 def test_while_the_private_server_starts(
     tmp_path: Path, number: signal.Signals, moment: Callable[[Running], bool]
 ) -> None:
-    with running(tmp_path / "log", *by_hand(tmp_path / "run.jsonl")) as process:
+    command = by_hand(tmp_path / "run.jsonl", command=warm_locust_command)
+    with running(tmp_path / "log", *command) as process:
         process.until(lambda: moment(process), "the server to start")
         servers = server_folders(process)
         assert stop_with(process, number) != 0

@@ -17,7 +17,14 @@ from loadtest.database.private_server import PrivateServer
 from loadtest.model.interval import Interval, total
 from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
-from tests.processes import loadtest_command, locust_command, running, so_far, stop_with
+from tests.processes import (
+    loadtest_command,
+    locust_command,
+    running,
+    so_far,
+    stop_with,
+    warm_locust_command,
+)
 from tests.survival.door import Door
 from tests.survival.scene import (
     LOAD,
@@ -77,7 +84,7 @@ def test_a_freeze_of_somebody_elses_server_is_refused_before_that_is_asked(
 
 def test_one_that_comes_back_is_used_again(tmp_path: Path, door: Door) -> None:
     path = tmp_path / "run.jsonl"
-    command = by_hand(path, "--pool-size", 2, "--max-overflow", 0)
+    command = by_hand(path, "--pool-size", 2, "--max-overflow", 0, command=warm_locust_command)
     with running(tmp_path / "log", *command, env=at(door.url)) as process:
         under_way(process, tmp_path)
         door.shut()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import locust_command, running
+from tests.processes import run_locust
 from tests.survival.scene import POINT_SELECT, assert_nothing_left
 
 
@@ -30,9 +30,9 @@ def taken() -> Iterator[int]:
 def test_a_port_that_is_taken(
     tmp_path: Path, taken: int, arguments: tuple[str, ...], said: str
 ) -> None:
-    command = locust_command("-f", POINT_SELECT, "--results", tmp_path, *arguments, taken)
-    with running(tmp_path / "log", *command) as process:
-        assert process.wait() != 0, process.output
-        assert_nothing_left(process)
+    given = ("-f", POINT_SELECT, "--results", tmp_path, *arguments, taken)
+    process = run_locust(tmp_path / "log", *given)
+    assert process.wait() != 0, process.output
+    assert_nothing_left(process)
     assert said.format(port=taken) in process.output
     assert not list(tmp_path.rglob("*.jsonl"))

@@ -17,7 +17,7 @@ from loadtest.runfile.folders import new_folder, written_in
 from loadtest.runfile.reader import read_run
 from loadtest.runfile.writer import RunWriter
 from tests.analysis.builders import header, interval
-from tests.processes import locust_command, running, stop_with
+from tests.processes import locust_command, running, stop_with, warm_locust_command
 from tests.survival.scene import (
     assert_nothing_left,
     at,
@@ -48,7 +48,8 @@ def test_a_folder_that_is_removed_in_the_middle_of_a_comparison(tmp_path: Path, 
 @pytest.mark.server
 def test_a_result_that_is_removed_is_no_success_of_a_run_by_hand(tmp_path: Path, url: URL) -> None:
     results = tmp_path / "results"
-    with running(tmp_path / "log", *by_hand(results), env=at(url)) as process:
+    command = by_hand(results, command=warm_locust_command)
+    with running(tmp_path / "log", *command, env=at(url)) as process:
         path = under_way(process, tmp_path)
         shutil.rmtree(results)
 

@@ -19,8 +19,13 @@ from loadtest.model.errors import RefusedRun
 # The first process that answers makes the application ready; the others may still import.
 PROCESSES_SECONDS = 10.0
 _POLL_SECONDS = 0.1
-_UNTIL_ITS_ENGINE = "a process counts as soon as it has made its engine"
-_ENDED_OR_LATE = "the others ended, or made their engine late"
+_UNTIL_ITS_ENGINE = (
+    "a process counts as soon as it has made its engine: make it when the process starts, not in a "
+    "request"
+)
+_ENDED = (
+    "a process that ends (max_requests, a crash) is missing until its successor has made its engine"
+)
 
 
 def is_running(pid: int) -> bool:
@@ -89,7 +94,7 @@ class ProcessesUnderLoad:
             return
         ((usual, _),) = others.most_common(1)
         when = f"ran in {wrong} of {plural(seconds, 'measured second')}"
-        raise RefusedRun(_other_number(self._asked, usual, when, _ENDED_OR_LATE))
+        raise RefusedRun(_other_number(self._asked, usual, when, _ENDED))
 
 
 def _other_number(asked: int, found: int, when: str, fewer: str) -> str:
@@ -98,7 +103,7 @@ def _other_number(asked: int, found: int, when: str, fewer: str) -> str:
     fewer: why there may be fewer.
     """
     more = "every process that makes an engine counts, also one that serves no requests"
-    why = f"{fewer}: make it when the process starts, not in a request" if found < asked else more
+    why = fewer if found < asked else more
     requested = plural(asked, "process", "processes")
     return (
         f"requested {requested} (--app-processes), but {found} with an engine {when}; {why}; or "

@@ -90,7 +90,6 @@ class PageComparisons:
             "scenarios": list(served.scenarios),
             "defaults": served.defaults,
             "warmup": served.load.get("warmup", ""),
-            "refusal": served.refusal,
             "comparison": self._newest.facts() if self._newest else None,
         }
 

@@ -104,7 +104,7 @@ class StartedComparison:
         if code is None and self.cancelled:
             return "is being cancelled: its current run ends, and the report is made."
         if code is None:
-            return f"is running: {done} of {planned} runs have ended." if int(done) else "begins."
+            return f"is running: {done} of {planned} runs done." if int(done) else "begins."
         if self.cancelled:
             end = "its report covers the runs until then" if report else "it has no report"
             return f"was cancelled; {end}."

@@ -11,6 +11,9 @@ from loadtest.model.errors import UsageError
 from loadtest.model.field_types import validated
 from loadtest.model.pool import AS_IS, POOLCLASSES, IsolationLevel, PoolConfig, ResetOnReturn
 
+POOL_SETTINGS = "pool settings"
+"""Where the mistakes in a pool's options stand, by its errors."""
+
 # SQLAlchemy's defaults of all settings; of those without one, the option's.
 _DEFAULTS = {
     name: "" if field.default is None else field.default
@@ -19,8 +22,8 @@ _DEFAULTS = {
 }
 
 
-class _Asked(argparse.Action):
-    """Stores a setting and marks it as given: `--pool-size 5` equals the default."""
+class Asked(argparse.Action):
+    """Stores an option and marks it as given: `--pool-size 5` equals the default."""
 
     def __call__(self, parser: Any, namespace: Namespace, values: Any, flag: Any = None) -> None:
         _mark(namespace, self.dest)
@@ -40,8 +43,8 @@ class _AskedFlag(argparse.BooleanOptionalAction):
 
 
 def _mark(namespace: Namespace, name: str) -> None:
-    """Mark a setting as given, in a list, because the options are sent to workers."""
-    namespace.pool_asked_for = sorted({*getattr(namespace, "pool_asked_for", []), name})
+    """Mark an option as given, in a list, because the options are sent to workers."""
+    namespace.asked_for = sorted({*getattr(namespace, "asked_for", []), name})
 
 
 def add_pool(group: Any) -> None:
@@ -49,7 +52,7 @@ def add_pool(group: Any) -> None:
     add = group.add_argument
     add(
         "--poolclass",
-        action=_Asked,
+        action=Asked,
         choices=POOLCLASSES,
         default="QueuePool",
         help="QueuePool keeps connections; FairPool also serves waiters in order; NullPool keeps "
@@ -61,7 +64,7 @@ def add_pool(group: Any) -> None:
     add("--pool-use-lifo", help="use the most recently returned connection first", **flag)
     add(
         "--pool-reset-on-return",
-        action=_Asked,
+        action=Asked,
         choices=get_args(ResetOnReturn),
         default="rollback",
         help="statement to send when a connection is returned",
@@ -69,7 +72,7 @@ def add_pool(group: Any) -> None:
     levels = ["", *get_args(IsolationLevel)]
     add(
         "--isolation-level",
-        action=_Asked,
+        action=Asked,
         choices=levels,
         default="",
         help="isolation level of the transactions",
@@ -84,7 +87,7 @@ def _add_sizes(add: Any) -> None:
         ("--pool-timeout", float, 30.0, "seconds to wait for a connection"),
         ("--pool-recycle", int, -1, "replace connections older than this many seconds (-1: never)"),
     ):
-        add(flag, action=_Asked, type=kind, default=default, help=text)
+        add(flag, action=Asked, type=kind, default=default, help=text)
 
 
 def add_application(group: Any) -> None:
@@ -104,7 +107,7 @@ def settle_pool(options: Namespace, own: Mapping[str, Any]) -> None:
     typed = {name: type(_DEFAULTS[name])(value) for name, value in known.items()}
     kept = {**typed, "poolclass": AS_IS}
     options.pool_defaults = _DEFAULTS | kept
-    asked = getattr(options, "pool_asked_for", [])
+    asked = getattr(options, "asked_for", [])
     vars(options).update({name: kept[name] for name in kept if name not in asked})
 
 
@@ -112,6 +115,12 @@ def pool_default(options: Namespace, name: str, otherwise: Any) -> Any:
     """The default of an option in this run; otherwise: if it is not a setting of the pool."""
     known: Mapping[str, Any] = getattr(options, "pool_defaults", _DEFAULTS)
     return known.get(name, otherwise)
+
+
+def application_of(options: Namespace) -> str:
+    """The application whose pool is under test, as the options name it; empty without one."""
+    # The pool of a driven application is its own, too.
+    return str(options.session or options.engine or ("driven" if options.driving else ""))
 
 
 def pool_config(options: Namespace) -> PoolConfig:
@@ -122,13 +131,12 @@ def pool_config(options: Namespace) -> PoolConfig:
     data = dict(_pool_settings(options))
     if options.pool_name:
         data["name"] = options.pool_name
-    pool = validated(PoolConfig, data, "pool settings")
-    # The pool of a driven application is its own, too.
-    application = options.session or options.engine or ("driven" if options.driving else "")
+    pool = validated(PoolConfig, data, POOL_SETTINGS)
+    application = application_of(options)
     try:
         pool.check_application(application)
     except ValueError as error:
-        raise UsageError(f"pool settings: {error}") from None
+        raise UsageError(f"{POOL_SETTINGS}: {error}") from None
     return pool.of_application() if application else pool
 
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import math
 from argparse import Namespace
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from loadtest.load.locust_internals import read_negations, seconds_in, show_in_form
-from loadtest.load.options.pool_options import add_application, add_pool, pool_config
+from loadtest.load.locust_internals import read_negations, show_in_form
+from loadtest.load.options.pool_options import Asked, add_application, add_pool
 from loadtest.model.errors import UsageError
 from loadtest.model.field_types import parse_duration
 from loadtest.model.load import (
@@ -37,7 +36,6 @@ ALLOWANCES = {
 }
 LoadParts = tuple[float, tuple[Stage, ...]]
 """The parts of a run: its warm-up (s), and the stages of the measured time after it."""
-_NUMBERS: dict[type, str] = {int: "whole number", float: "number"}
 
 
 class Group:
@@ -57,6 +55,10 @@ class Group:
         show_in_form(action, include_in_web_ui)
         self.actions.append(action)
 
+    def concerns(self, classes: tuple[type, ...]) -> bool:
+        """Whether a run of these user classes uses the options."""
+        return self.scenario is None or any(issubclass(cls, self.scenario) for cls in classes)
+
 
 @dataclass(frozen=True)
 class Added:
@@ -64,15 +66,6 @@ class Added:
 
     own: list[Group]
     scenarios: list[Group]
-
-    @property
-    def headings(self) -> dict[str, str]:
-        """The groups of the start form: their titles, each with the name of its first option."""
-        shown = {
-            group.title: [action.dest for action in group.actions if action.include_in_web_ui]
-            for group in [*self.own, *self.scenarios]
-        }
-        return {title: names[0] for title, names in shown.items() if names}
 
 
 def add_options(parser: Any, user_classes: list[Any]) -> Added:
@@ -140,7 +133,12 @@ def _run_group(group: Group) -> None:
         default=False,
         help="open pool_size connections before the load begins",
     )
-    add("--warmup", default="0s", help="time at the start that the results leave out")
+    add(
+        "--warmup",
+        action=Asked,
+        default="0s",
+        help="time at the start that the results leave out",
+    )
     add("--seed", type=int, default=1, help="seed of the users' random numbers")
     add(
         "--database-url",
@@ -192,53 +190,16 @@ def _run_group(group: Group) -> None:
     )
 
 
-def check_form(options: Namespace, form: Mapping[str, str], added: Added) -> Namespace:
-    """The options with the values of a start form.
-
-    Raises UsageError with its mistakes; Locust would answer HTTP 500, or run.
-    """
-    wanted, wrong = dict(vars(options)), []
-    for action in actions([*added.own, *added.scenarios]):
-        name = action.dest
-        if name not in form:
-            continue
-        try:
-            wanted[name] = _typed(wanted[name], form[name])
-        except ValueError:
-            number = _NUMBERS[type(wanted[name])]
-            wrong.append(f"{name}: {form[name]!r} is not a {number}: {action.help}")
-    if wrong:
-        raise UsageError("; ".join(wrong))
-    wanted["run_time"] = _seconds(form.get("run_time", ""))
-    result = Namespace(**wanted)
-    pool_config(result)
-    warmup_seconds(result)
-    stages_of(result)
-    return result
-
-
-def _typed(known: Any, text: str) -> Any:
-    """A field's text, converted to the type of the known value; raises ValueError."""
-    if isinstance(known, bool):
-        return text == "true"
-    return type(known)(text) if type(known) in _NUMBERS else text
-
-
-def _seconds(run_time: str) -> int | None:
-    """A run time as Locust reads it; None if there is none, or none that it can read."""
-    try:
-        return seconds_in(run_time) if run_time else None
-    except ValueError:
-        return None  # Locust answers this one itself
-
-
 def stages_of(options: Namespace) -> tuple[Stage, ...]:
     """The stages of the options; raises UsageError if they are invalid."""
     stages = parse_stages(options.stages)
-    if options.arrival_rate < 0 or options.drop_after <= 0:
-        raise UsageError("--arrival-rate must not be negative, and --drop-after must be above zero")
-    if stages and options.arrival_rate:
-        raise UsageError("--arrival-rate: remove it, --stages sets the rate")
+    wrong = {
+        "--arrival-rate must not be negative": options.arrival_rate < 0,
+        "--drop-after must be above zero": options.drop_after <= 0,
+        "--arrival-rate: remove it, --stages sets the rate": bool(stages and options.arrival_rate),
+    }
+    if any(wrong.values()):
+        raise UsageError(*(problem for problem, found in wrong.items() if found))
     return stages
 
 

@@ -11,7 +11,7 @@ from loadtest.database.server_status import ServerStatus
 from loadtest.load.setup.database_setup import DatabaseSetup
 from loadtest.load.setup.unpatched import run_unpatched
 from loadtest.load.users.pool_user import PoolUser
-from loadtest.load.users.user_levels import has_pool_users, most_pool_users
+from loadtest.load.users.user_levels import most_pool_users, pool_users
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import PoolConfig
 
@@ -20,7 +20,7 @@ def database_of(environment: Any) -> DatabaseSetup:
     """The database of the users of this process; one without an address if they have none."""
     if not environment.parsed_options.driving:
         return DatabaseSetup(environment)
-    beside = has_pool_users(environment.user_classes)
+    beside = pool_users(environment.user_classes)
     return DatabaseBeside(environment) if beside else DrivenDatabase(environment)
 
 

@@ -132,6 +132,8 @@ class PoolUser(PromptUser):
     def session(self, name: str) -> SessionTask:
         """A context manager that gives the child session and times the task under this name.
 
+        If another scenario has the name, too, the name of this scenario stands in front of it.
+
         It fires Locust's `request` event, returns the connection and does not catch errors. The
         request fails if an error leaves the block, or if its last checkout or statement failed.
         Raises StopTest in a refused run.

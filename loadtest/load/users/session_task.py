@@ -34,7 +34,7 @@ class SessionTask(Task):
     """
 
     __slots__ = (
-        *("_arguments", "_child", "_fire", "_outer", "_parent", "_recorder"),
+        *("_arguments", "_child", "_fire", "_key", "_outer", "_parent", "_recorder"),
         *("_registry", "_session", "_shared", "_spare", "_start", "_succeeded", "_tasks"),
         *("_thought", "_user", "declared", "lag"),
     )
@@ -42,8 +42,9 @@ class SessionTask(Task):
     def __init__(
         self, user: PoolUser, target: EngineUnderTest, name: str, spare: dict[str, SessionTask]
     ) -> None:
-        super().__init__(name, target.recorder.uses[name])
-        self._user, self._spare, self.lag = user, spare, 0
+        shown = target.request_names.get(type(user), {}).get(name, name)
+        super().__init__(shown, target.recorder.uses[shown])
+        self._user, self._spare, self._key, self.lag = user, spare, name, 0
         self._parent, self._registry = target.parent, target.parent.registry
         self._child, self._arguments = target.child, target.child_arguments
         self._recorder = recorder = target.recorder
@@ -122,7 +123,7 @@ class SessionTask(Task):
         if self.held:
             self.over = True  # so that leaked connections count for this task, not for the next
         else:
-            self._spare[self.name] = self
+            self._spare[self._key] = self
         if error is None and not self.failed_attempts and not self.declared:
             succeeded(elapsed)
         else:

@@ -16,9 +16,9 @@ def other_classes(user_classes: Iterable[type]) -> list[str]:
     return [cls.__name__ for cls in user_classes if not issubclass(cls, PoolUser)]
 
 
-def has_pool_users(user_classes: Iterable[type]) -> bool:
-    """Whether any of these classes has sessions of a pool."""
-    return any(issubclass(cls, PoolUser) for cls in user_classes)
+def pool_users(user_classes: Iterable[type]) -> list[type[PoolUser]]:
+    """Those of these classes whose users have sessions of a pool."""
+    return [cls for cls in user_classes if issubclass(cls, PoolUser)]
 
 
 def most_pool_users(user_classes: Iterable[type], users: int) -> int:
@@ -27,7 +27,7 @@ def most_pool_users(user_classes: Iterable[type], users: int) -> int:
     Locust rounds the number of each class.
     """
     classes: list[Any] = list(user_classes)
-    of_pool = [cls for cls in classes if issubclass(cls, PoolUser)]
+    of_pool = pool_users(classes)
     weight = sum(cls.weight for cls in of_pool if not cls.fixed_count)
     whole = sum(cls.weight for cls in classes if not cls.fixed_count) or 1
     fixed = sum(cls.fixed_count for cls in of_pool)

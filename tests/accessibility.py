@@ -24,16 +24,17 @@ _FAINT = """() => {
     return faint; }"""
 
 
-def barriers(page: Page, within: str | None = None) -> list[str]:
-    """The rules that a page breaks seriously or critically, each with the elements that do.
+def barriers(page: Page, within: str | None = None, *, every: bool = False) -> list[str]:
+    """The rules that a page breaks, each with the elements that do.
 
-    within: the selector of the part that is checked; by default, the page.
+    within: the selector of the part that is checked; by default, the page. every: also those that
+    it breaks neither seriously nor critically.
     """
     violations = Axe().run(page, within).response["violations"]
     return [
         f"{rule['id']}: {rule['help']}: {[node['target'] for node in rule['nodes']]}"
         for rule in violations
-        if rule["impact"] in ("serious", "critical")
+        if every or rule["impact"] in ("serious", "critical")
     ]
 
 

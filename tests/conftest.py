@@ -17,7 +17,7 @@ from unittest import mock
 import gevent
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 from sqlalchemy import URL, Engine, NullPool, create_engine
 
 from loadtest.__main__ import main
@@ -73,12 +73,6 @@ def pytest_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
-
-
-def keep_screenshot(page: Page, name: str) -> None:
-    """Keep a picture of a whole page in the folder LOADTEST_SCREENSHOTS; without one, take none."""
-    if folder := os.environ.get("LOADTEST_SCREENSHOTS"):
-        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
 
 
 def missing(what: str) -> None:

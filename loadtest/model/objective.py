@@ -118,18 +118,23 @@ def is_time(path: str) -> bool:
     return "_seconds" in path or path.startswith("checkout.seconds")
 
 
+def is_share(path: str) -> bool:
+    """Whether the value at a path is a part of a whole, from 0 to 1."""
+    return path.endswith(_SHARES)
+
+
 def _check_unit(path: str, unit: str | None, bound: float) -> None:
     """Raise ValueError if the unit does not fit the path or is missing."""
-    timed, is_share = is_time(path), path.endswith(_SHARES)
+    timed, share = is_time(path), is_share(path)
     if unit in ("us", "µs", "ms", "s") and not timed:
         raise ValueError(f"{path} is not a time")
     if timed and unit in ("%", "/s", None):
         raise ValueError(f"{path} is a time: add its unit, ms or s")
-    if unit == "%" and not is_share:
+    if unit == "%" and not share:
         raise ValueError(f"{path} is not a share: write it without %")
     if unit == "/s" and not path.endswith("per_second"):
         raise ValueError(f"{path} is not a rate: write it without /s")
-    if is_share and bound > 1:
+    if share and bound > 1:
         raise ValueError(f"{path} is a share, at most 100%: add its unit, %")
 
 

@@ -11,10 +11,24 @@
     thin: { width: 1.3, alpha: 0.6 },
     dashed: { width: 1.5, dash: [6, 3] },
     dotted: { width: 2, dash: [2, 2.5] },
+    dots: { width: 0, paths: () => null },
   };
   const PERCENTILES = [50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 99.95, 99.98, 99.99];
   const nines = (percentile) => -Math.log10(1 - percentile / 100);
   const CLOCK_STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400];
+  const SIZES = [1, 10, 100, 1000].flatMap((ten) => [1, 1.5, 2, 3, 4, 5, 6, 8].map((n) => n * ten)).filter(Number.isInteger).map(Math.log10);
+  const within = (marks) => (u, axis, low, high) => marks.filter((x) => x >= low - 1e-4 && x <= high + 1e-4);
+  /* The names of marks, without those that would touch the one before. */
+  const spaced = (name) => (u, ticks) => {
+    let free = -Infinity;
+    return ticks.map((x) => {
+      const place = u.valToPos(x, "x");
+      if (place < free) return null;
+      const named = name(x);
+      free = place + 9 * named.length;
+      return named;
+    });
+  };
   const clock = (second) => new Date(second * 1000).toISOString().slice(11, 19);
   /* How each axis writes a place, and its marks. */
   const AXES = {
@@ -22,19 +36,11 @@
     clock: { at: (x) => `${clock(x)} UTC`, marks: { values: (u, ticks) => ticks.map((v) => (ticks[1] - ticks[0] < 60 ? clock(v) : clock(v).slice(0, 5))), incrs: CLOCK_STEPS } },
     percentile: {
       at: (x) => `p${Number((100 * (1 - 10 ** -x)).toPrecision(Math.max(3, Math.floor(x) + 2)))}`,
-      marks: {
-        splits: (u, axis, low, high) => PERCENTILES.map(nines).filter((x) => x >= low - 1e-9 && x <= high + 1e-9),
-        values: (u, ticks) => {
-          let free = -Infinity;
-          return ticks.map((x) => {
-            const place = u.valToPos(x, "x");
-            const named = `p${PERCENTILES.find((p) => Math.abs(nines(p) - x) < 1e-9)}`;
-            if (place < free) return null;
-            free = place + 9 * named.length;
-            return named;
-          });
-        },
-      },
+      marks: { splits: within(PERCENTILES.map(nines)), values: spaced((x) => `p${PERCENTILES.find((p) => Math.abs(nines(p) - x) < 1e-9)}`) },
+    },
+    size: {
+      at: (x) => `pool_size ${Math.round(10 ** x)}`,
+      marks: { splits: within(SIZES), values: spaced((x) => String(Math.round(10 ** x))) },
     },
   };
   const groups = {};
@@ -153,14 +159,14 @@
   const clipped = (panel, values) => (panel.scale === "log" ? values.map((v) => (v == null ? v : Math.max(v, 1e-5))) : values);
 
   /* The lines, then the edges of the range around those that have one. */
-  function series(panel) {
+  function series(panel, spanGaps) {
     const drawn = panel.lines.map((line) => ({
       ...STROKES[line.stroke],
       ...(line.faint ? { alpha: 0.4 } : {}),
       of: line.label,
       stroke: () => inkOf(line.pool),
-      points: { show: false },
-      spanGaps: false,
+      points: line.stroke === "dots" ? { show: true, size: 8, fill: () => inkOf(line.pool) } : { show: false },
+      spanGaps,
     }));
     const data = panel.lines.map((line) => clipped(panel, line.values));
     const bands = [];
@@ -235,7 +241,7 @@
     const log = panel.scale === "log";
     const symlog = panel.scale === "symlog";
     const last = number === chart.panels.length - 1;
-    const made = series(panel);
+    const made = series(panel, chart.axis === "size"); // elsewhere a gap has no data
     const x = last ? group.axis.marks : { ...group.axis.marks, values: (u, at) => at.map(() => ""), size: 8 };
     return [{
       width,

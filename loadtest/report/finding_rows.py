@@ -6,9 +6,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from loadtest.analysis.findings import mostly_failing
+from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 from loadtest.model.summary import Finding, PoolSummary, Summary
 
 _SEVERITIES = ("error", "warning", "info")
+
+_AnyPool = PoolSummary | RecordedPoolSummary
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,14 @@ class FindingRow:
     others: tuple[tuple[str, Finding], ...] = ()
 
 
-def finding_rows(summary: Summary, told: Collection[tuple[str, str]] = ()) -> list[FindingRow]:
+def finding_rows(
+    summary: Summary | RecordingSummary, told: Collection[tuple[str, str]] = ()
+) -> list[FindingRow]:
     """The rows: leaks and failing pools first, then by severity.
 
     told: pool and code of findings that the page has elsewhere.
     """
-    found = [
+    found: list[tuple[_AnyPool, Finding]] = [
         (pool, finding)
         for pool in summary.pools
         for finding in pool.findings
@@ -46,12 +51,12 @@ def finding_rows(summary: Summary, told: Collection[tuple[str, str]] = ()) -> li
     return rows
 
 
-def _of_all(same: Sequence[tuple[PoolSummary, Finding]], pools: Sequence[PoolSummary]) -> bool:
+def _of_all(same: Sequence[tuple[_AnyPool, Finding]], pools: Sequence[_AnyPool]) -> bool:
     """Whether each of several pools has this finding once."""
     return 1 < len(pools) == len(same) == len({pool.name for pool, _ in same})
 
 
-def _together(same: Sequence[tuple[PoolSummary, Finding]]) -> FindingRow:
+def _together(same: Sequence[tuple[_AnyPool, Finding]]) -> FindingRow:
     together = "Both pools" if len(same) == 2 else f"All {len(same)} pools"
     (first, finding), *rest = same
     if len({one.message for _, one in same}) == 1:

@@ -82,10 +82,10 @@ def comparison_cells(
     return (
         rate(served),
         rate(predicted),
-        _error(relative_error(served, predicted)),
+        signed_percent(relative_error(served, predicted)),
         duration(wait),
         duration(predicted_wait),
-        _error(relative_error(wait, predicted_wait, NOTICEABLE_WAIT)),
+        signed_percent(relative_error(wait, predicted_wait, NOTICEABLE_WAIT)),
     )
 
 
@@ -101,7 +101,8 @@ def relative_error(
     return predicted / measured - 1
 
 
-def _error(value: float | None) -> str:
+def signed_percent(value: float | None) -> str:
+    """A relative error as `+12 %`."""
     return "–" if value is None else f"{round(100 * value):+d} %"
 
 
@@ -170,14 +171,14 @@ def _far_off(prediction: Prediction) -> Iterator[str]:
         off = relative_error(ran.served, cell.throughput)
         if off is not None and abs(off) > FAR_OFF:
             yield (
-                f"The model misses the measured throughput of {ran.name} by {_error(off)}: "
+                f"The model misses the measured throughput of {ran.name} by {signed_percent(off)}: "
                 "something that the model does not know limits it."
             )
         late = relative_error(ran.wait.p95, cell.wait.p95, NOTICEABLE_WAIT)
         if late is not None and abs(late) > FAR_OFF:
             yield (
-                f"The model misses the measured p95 of the wait of {ran.name} by {_error(late)}: "
-                "expect errors of this size for the waits of similar pools."
+                f"The model misses the measured p95 of the wait of {ran.name} by "
+                f"{signed_percent(late)}: expect errors of this size for waits of similar pools."
             )
 
 
@@ -254,8 +255,9 @@ def changes_since(results: Sequence[ValidatedPool]) -> list[str]:
     return [
         f"{short_form(one.predicted)} was measured before: {rate(one.before.served)} per s then, "
         f"{rate(one.measured.served)} now "
-        f"({_error(relative_error(one.before.served, one.measured.served))}). The errors above "
-        "include this change, which comes from the machine or the database, not from the model."
+        f"({signed_percent(relative_error(one.before.served, one.measured.served))}). The errors "
+        "above include this change, which comes from the machine or the database, not from the "
+        "model."
         for one in results
         if one.before and one.measured
     ]

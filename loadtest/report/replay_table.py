@@ -15,7 +15,8 @@ from loadtest.analysis.prediction.replayed_pools import PredictedValue, Replayed
 from loadtest.analysis.units import count, duration, percent
 from loadtest.report.console import plain, print_table, trimmed
 from loadtest.report.page_template import whole_page
-from loadtest.report.prediction_page import write_page
+from loadtest.report.prediction_page import prediction_files, write_page
+from loadtest.report.recorded.recording_rows import single_lines
 
 REPLAY_COLUMNS = ("pool", "timeouts", "mean wait", "p95 of the wait", "connections")
 REPLAY_LEGEND = (
@@ -124,19 +125,24 @@ def write_replay(
 ) -> None:
     """Write whatif.json and whatif.html; raises UsageError if that fails.
 
-    about: its origin, with `name` and `command`.
+    about: its origin, with `name`, `result` and `command`.
     """
     data = json.dumps(replay_json(recorded, predicted, notes, about), indent=2, allow_nan=False)
     page = whole_page(
         "whatif.html.j2",
         title=str(about["name"]),
+        source="recording",
+        subtitle=f"Other settings of the pool, from {about['result']}",
+        answer=(),
         drawing=None,
         checked=(),
         validated=(),
         columns=REPLAY_COLUMNS,
         legend=REPLAY_LEGEND,
-        rows=[(row[0] == "recorded", row) for row in replay_rows(recorded, predicted)],
+        rows=[single_lines(row) for row in replay_rows(recorded, predicted)],
+        row_pools={},
         notes=notes,
+        files=prediction_files(about, folder),
         command=about["command"],
     )
     write_page(folder, data, page)

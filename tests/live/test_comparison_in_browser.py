@@ -11,9 +11,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.accessibility import barriers, faint
-from tests.conftest import keep_screenshot
 from tests.live.test_live_page import locust
 from tests.live.test_web_ui import Web
+from tests.pictures import keep_picture
 from tests.processes import PATIENCE_SECONDS, stop_with, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
@@ -68,7 +68,7 @@ def look(page: Page, name: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         fits = f"document.documentElement.scrollWidth <= {width}"
         until(lambda fits=fits: page.evaluate(fits), f"a page of {width} pixels")
-        keep_screenshot(page, f"live-compare-{name}-{width}-{scheme}")
+        keep_picture(page, "live-compare")
 
 
 def test_a_mistake_is_shown_at_its_field(web: Web, page: Page) -> None:

@@ -17,8 +17,8 @@ from loadtest.live.second import Point
 from loadtest.model.distribution import Distribution
 from loadtest.runfile.reader import Run
 from tests.accessibility import barriers, faint
-from tests.conftest import keep_screenshot
 from tests.live.test_web_ui import Web
+from tests.pictures import keep_picture
 from tests.processes import (
     PATIENCE_SECONDS,
     fetch,
@@ -147,7 +147,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
     assert re.search(r"p95 [\d.]+ (µs|ms|s)", watched.chart("Checkout"))
-    keep_screenshot(page, "live-running")
+    keep_picture(page, "live-running")
 
     stop(web, page)
     expect(page.get_by_role("status")).to_have_text("Run 1: stopped")
@@ -217,7 +217,7 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
     assert faint(page) == []
     assert barriers(page) == []
-    keep_screenshot(page, f"live-{width}-{scheme}")
+    keep_picture(page, "live")
     page.set_viewport_size({"width": 700, "height": 900})
     fits = "charts.every(({box, plot}) => plot.width === box.clientWidth)"
     until(lambda: page.evaluate(fits), "charts of another size")
@@ -321,7 +321,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     expect(row).not_to_have_text(before)
     for figure in ("Overflow", "Waiting", "Timeouts", "Load generator"):
         expect(page.get_by_role("row", name=re.compile(f"^{figure}"))).to_be_visible()
-    keep_screenshot(page, "locust-tab")
+    keep_picture(page, "locust-tab")
     assert barriers(page, "main") == [], "the rest of the page is Locust's"
     below = page.get_by_role("table").bounding_box()
     shown = links.bounding_box()

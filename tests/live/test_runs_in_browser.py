@@ -22,8 +22,8 @@ from loadtest.model.pool import parse_pool
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import interval
-from tests.conftest import keep_screenshot
 from tests.live.measured_runs import result, three_runs, web_app
+from tests.pictures import keep_picture
 from tests.undisturbed import without_figures
 
 pytestmark = pytest.mark.browser
@@ -258,7 +258,7 @@ def test_it_fits_and_has_no_barriers(
     expect(page.locator("#runs tbody tr")).to_have_count(4)
     assert page.evaluate(fits) <= width
     assert barriers(page) == []
-    keep_screenshot(page, f"runs-{width}-{scheme}")
+    keep_picture(page, "runs")
     box(page, "5+10").check()
     box(page, "20+0").check()
     expect(page.locator("#overlaid figure")).to_have_count(9)
@@ -266,6 +266,6 @@ def test_it_fits_and_has_no_barriers(
     assert page.evaluate(fits) <= width
     assert barriers(page) == []
     assert faint(page) == []
-    keep_screenshot(page, f"overlay-{width}-{scheme}")
+    keep_picture(page, "overlay")
     assert visited.complaints == []
     page.close()

@@ -20,7 +20,7 @@ from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
 from tests.accessibility import barriers
-from tests.conftest import keep_screenshot
+from tests.pictures import keep_picture
 from tests.processes import (
     PATIENCE_SECONDS,
     Running,
@@ -192,7 +192,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
         page.set_viewport_size({"width": width, "height": 900})
         page.reload()
         open_form(page)
-        keep_screenshot(page, f"locust-form-{width}")
+        keep_picture(page, "locust-form")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert barriers(page, "main") == []
     load = page.get_by_role("button", name="Load test")
@@ -206,7 +206,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
     assert texts.count() > 30
     assert cut == []
     assert barriers(page, "main") == []
-    keep_screenshot(page, "locust-form-open")
+    keep_picture(page, "locust-form-open")
     load.press("Space")
     expect(field(page, "seed")).to_be_hidden()
 
@@ -255,7 +255,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     first = web.next_run(known)
     see(page, "Stop")
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
-    keep_screenshot(page, "locust-running")
+    keep_picture(page, "locust-running")
     metrics = samples(fetch(f"{web.address}/metrics"))
     stop(page)
     one = web.finished(first)
@@ -344,7 +344,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
     known = set(web.runs())
     start(page, pool_size="5", max_overflow="-7", pool_name="wrong")
     expect(page.get_by_text("max_overflow: must be at least -1")).to_be_visible()
-    keep_screenshot(page, "locust-refused")
+    keep_picture(page, "locust-refused")
     overflow, timeout = field(page, "max_overflow"), field(page, "pool_timeout")
     expect(overflow).to_have_accessible_description(re.compile("^must be at least -1"))
     expect(overflow).to_be_focused()
@@ -356,7 +356,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
         expect(wrong).to_have_accessible_description(re.compile(f"^{said}"))
         expect(wrong).to_have_attribute("aria-invalid", "true")
         expect(page.get_by_role("alert")).to_contain_text(said)
-    keep_screenshot(page, "locust-mistakes")
+    keep_picture(page, "locust-mistakes")
     statistics = json.loads(fetch(f"{web.address}/stats/requests"))
     assert statistics["user_count"] == 0
     assert set(web.runs()) == known

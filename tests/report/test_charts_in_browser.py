@@ -10,7 +10,7 @@ from loadtest.experiment.conduct import add_to_plan
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
-from tests.conftest import keep_screenshot
+from tests.pictures import VIEWS, Scheme, keep_picture
 from tests.report.pages import figureless
 from tests.report.test_figures import eventful
 
@@ -116,7 +116,7 @@ def test_dragging_enlarges_a_time_in_all_charts_and_a_double_click_shows_all(pag
     low, high = (int(end.removesuffix(" s")) for end in seconds(page, "server"))
     assert 3 <= low < high <= 11
     assert page.locator("#server canvas").first.is_visible()
-    keep_screenshot(page, "charts-zoomed")
+    keep_picture(page, "report-zoomed")
     plot(page, "server").dblclick()
     page.mouse.move(0, 0)
     expect(everything).to_be_disabled()
@@ -180,11 +180,11 @@ def test_a_finger_moves_the_cursor(browser: Browser, report: str) -> None:
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (820, "dark"), (1440, "light")])
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_fits_and_has_no_barriers(
-    browser: Browser, report: str, width: int, scheme: str
+    browser: Browser, report: str, width: int, scheme: Scheme
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     page.goto(report)
     hover(page, "connections", 0.5)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -196,9 +196,9 @@ def test_it_fits_and_has_no_barriers(
         assert inside
         assert around
         assert inside["x"] + inside["width"] <= around["x"] + around["width"]
-    assert barriers(page) == []
+    assert barriers(page, every=True) == []
     assert faint(page) == []
-    keep_screenshot(page, f"charts-{width}-{scheme}")
+    keep_picture(page, "report")
     page.close()
 
 

@@ -20,8 +20,9 @@ from tests.accessibility import barriers, faint
 from tests.analysis.builders import run
 from tests.analysis.driven_pools import load, web
 from tests.analysis.recorded_shop import CALL, LIST, PAY, place, quick, shortage
-from tests.conftest import keep_screenshot
+from tests.pictures import VIEWS, Scheme, keep_picture
 from tests.report.pages import figureless
+from tests.report.test_text_sizes import PAPER, odd
 from tests.runfile.driven_runs import part
 
 SIZES = (2, 5)
@@ -152,13 +153,30 @@ def test_a_scenario_has_no_application(tmp_path: Path) -> None:
 
 
 @pytest.mark.browser
-def test_it_fits_the_screen(browser: Browser, folder: Path) -> None:
-    for width in (390, 820, 1440):
-        shown = browser.new_page(viewport={"width": width, "height": 900})
-        shown.goto((folder / "report.html").as_uri())
-        shown.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
-        assert shown.evaluate("document.documentElement.scrollWidth") <= width
-        keep_screenshot(shown, f"driven-{width}")
-        assert barriers(shown) == []
-        assert faint(shown) == []
-        shown.close()
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
+def test_it_fits_the_screen(browser: Browser, folder: Path, width: int, scheme: Scheme) -> None:
+    shown = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    shown.goto((folder / "report.html").as_uri())
+    shown.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
+    assert shown.evaluate("document.documentElement.scrollWidth") <= width
+    assert barriers(shown, every=True) == []
+    assert faint(shown) == []
+    keep_picture(shown, "driven")
+    shown.close()
+
+
+@pytest.mark.browser
+def test_it_prints_on_few_pages_without_the_same_levels_twice(
+    browser: Browser, folder: Path
+) -> None:
+    page = browser.new_page(viewport={"width": PAPER, "height": 1016})
+    page.goto((folder / "report.html").as_uri())
+    assert page.locator("#connections").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator("#requests svg").is_visible()
+    assert not page.locator("#connections").is_visible()
+    assert page.get_by_text("Small numbers are").locator("visible=true").count() == 1
+    assert odd(page, "body *", 8 * 96 / 72 - 0.01, 40) == []
+    data = page.pdf(format="A4", prefer_css_page_size=True)
+    assert 2 <= len(re.findall(rb"/Type\s*/Page\b(?!s)", data)) <= 5
+    page.close()

@@ -265,6 +265,10 @@ def test_slow_checkouts_with_one_phase_are_said_and_not_drawn(tmp_path: Path) ->
     assert drawing.title == "Slow checkouts spend their time waiting with 5+10"
     assert drawing.svg == ""
     assert cells(drawing)[0]["waiting"] == "900 ms (100 %)"
+    opening = SlowCheckout(total=200 * MILLISECOND, wait=MILLISECOND, connect=199 * MILLISECOND)
+    part = interval(counters={"requests": 9}, slowest=[opening], wait=[0], checkout=[200])
+    runs = [eventful(tmp_path), run(tmp_path, [part], "50+0", started=2)]
+    assert drawn(slowest_checkouts, runs).svg == ""  # each pool has its phase
 
 
 def test_checkouts_that_nobody_notices_are_not_taken_apart(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from loadtest.analysis.prediction.settings_grid import settings_grid
 from loadtest.analysis.prediction.validation import ValidatedPool
 from loadtest.analysis.prediction.whatif import Prediction, predict
 from loadtest.model.errors import UsageError
+from loadtest.report.figures.settings_map import draw, short_form
 from loadtest.report.prediction import (
     comparison_cells,
     prediction_json,
@@ -25,6 +26,7 @@ from loadtest.report.prediction import (
     print_validation,
     relative_error,
 )
+from loadtest.report.prediction_answer import enough, prediction_answer
 from loadtest.report.prediction_page import prediction_page, write_prediction
 from tests.analysis.test_observed_workload import measured
 
@@ -145,8 +147,9 @@ class TestFiles:
         page = (written / "whatif.html").read_text()
 
         assert "a &lt;b&gt;bold&lt;/b&gt; name" in page
-        assert "<script" not in page
-        assert not re.findall(r'(?:src|href)="(?!data:|#)', page)
+        assert page.count("<script") == 1  # its own
+        assert "default-src &#39;none&#39;" in page
+        assert re.findall(r'(?:src|href)="(?!data:|#)(.*?)"', page) == ["whatif.json"]
         assert page.count("<svg") == 1
 
     def test_the_figure_has_a_dot_for_each_measured_pool_in_the_map(
@@ -157,11 +160,11 @@ class TestFiles:
         write_prediction(bare, ABOUT, tmp_path)
         without = (tmp_path / "whatif.html").read_text()
 
-        # One in each of three panels.
+        # One in each panel: there are no timeouts to draw.
         dots = [text.split("<figure")[1].count("<use") for text in (with_dot, without)]
-        assert dots[0] == dots[1] + 3
+        assert dots[0] == dots[1] + 2
         assert "dots were measured" in with_dot
-        assert "dots" not in without
+        assert "dots were measured" not in without
         assert "none of these settings was measured" in without
 
     def test_what_was_measured_afterwards_stands_in_both(
@@ -186,7 +189,7 @@ class TestFiles:
             prediction_page(bare, ABOUT, results).split("<figure")[1].count("<use")
             for results in ([], [ValidatedPool(cell, ran, True)], [ValidatedPool(cell, ran, False)])
         ]
-        assert dots[1:] == [dots[0] + 3, dots[0]]
+        assert dots[1:] == [dots[0] + 2, dots[0]]
 
     def test_a_folder_that_cannot_be_written_is_named(
         self, prediction: Prediction, tmp_path: Path
@@ -194,3 +197,77 @@ class TestFiles:
         (tmp_path / "file").write_text("")
         with pytest.raises(UsageError, match="cannot write in"):
             write_prediction(prediction, ABOUT, tmp_path / "file")
+
+    def test_the_result_is_linked_from_where_the_page_is(
+        self, prediction: Prediction, tmp_path: Path
+    ) -> None:
+        (tmp_path / "a result").mkdir()
+        (tmp_path / "a result" / "report.html").touch()
+        about = {**ABOUT, "result": str(tmp_path / "a result")}
+        write_prediction(prediction, about, tmp_path / "elsewhere")
+        page = (tmp_path / "elsewhere" / "whatif.html").read_text()
+        assert 'href="../a%20result/report.html"' in page
+
+
+class TestPage:
+    """What the page shows, and what it leaves out."""
+
+    def test_colours_are_those_of_pools_and_lines_have_none(self, prediction: Prediction) -> None:
+        figure = draw(prediction)
+        assert set(re.findall(r"--pool-\d", figure.svg)) == {"--pool-1"}  # the measured pool
+        assert figure.chart
+        looks = {(one.label, one.pool, one.stroke) for one in figure.chart.panels[0].lines}
+        assert looks == {
+            *(("overflow 0", None, "thick"), ("overflow 10", None, "dashed")),
+            ("10+0, measured", 0, "dots"),
+        }
+        page = prediction_page(prediction, ABOUT)
+        assert 'style="background: var(--pool-1)"></i>10+0' in page
+
+    def test_where_nothing_times_out_no_panel_shows_it(self, prediction: Prediction) -> None:
+        figure = draw(prediction)
+        assert figure.chart
+        assert [one.title for one in figure.chart.panels] == ["wait, p95", "checkouts per second"]
+        assert figure.title.endswith("; none times out")
+
+        cells = [replace(cell, timeouts=0.2 * n) for n, cell in enumerate(prediction.cells)]
+        late = draw(replace(prediction, cells=cells))
+        assert late.chart
+        assert len(late.chart.panels) == 3
+
+    def test_a_single_size_is_no_picture(self, prediction: Prediction) -> None:
+        figure = draw(replace(prediction, cells=prediction.cells[:1]))
+        assert (figure.svg, figure.chart, figure.help) == ("", None, "")
+        assert "5+0" in figure.title
+
+    def test_the_smallest_pool_that_is_nearly_the_best_is_told(
+        self, prediction: Prediction
+    ) -> None:
+        rates = {"5+0": 90, "10+0": 96, "20+0": 100, "5+10": 97, "10+10": 60, "20+10": 60}
+        waits = prediction.cells[0].wait
+        cells = [
+            replace(cell, throughput=float(rates[short_form(cell)]), wait=waits, timeouts=0.0)
+            for cell in prediction.cells
+        ]
+        told = prediction_answer(replace(prediction, cells=cells), validated=False)
+        assert told[0].startswith("Predicted: 10+0 is the smallest of these pools with nearly")
+        assert told[1].startswith("The most are 100 with 20+0.")
+        assert "10+0 was measured; the report has its numbers." in told
+        assert "`--validate`" in told[-1]
+        starving = [
+            replace(cell, timeouts=0.5 if short_form(cell) == "10+0" else 0.0) for cell in cells
+        ]
+        assert short_form(enough(starving)) == "5+10"
+
+    def test_how_far_off_the_model_is_is_told_or_that_it_is_unknown(
+        self, prediction: Prediction
+    ) -> None:
+        ((ran, cell),) = prediction.checks
+        off = replace(prediction, checks=[(replace(ran, served=cell.throughput / 1.25), cell)])
+        assert any(
+            "the model misses the throughput by +25 %" in line
+            for line in prediction_answer(off, validated=True)
+        )
+        bare = prediction_answer(replace(prediction, checks=[]), validated=True)
+        assert any("so the error is unknown" in line for line in bare)
+        assert "`loadtest compare`" in bare[-1]

@@ -12,7 +12,7 @@ from loadtest.analysis.recordings.part_of_recording import ReportedTime
 from loadtest.report.recorded.render_recording import render_recording
 from tests.accessibility import barriers, faint
 from tests.analysis.recorded_shop import CALL, PAY, paying_shop
-from tests.conftest import keep_screenshot
+from tests.pictures import VIEWS, Scheme, keep_picture
 
 PHONE = 390
 # The smallest letters (CSS pixels); the text of a figure is scaled with it.
@@ -58,19 +58,17 @@ def broken(name: str) -> str:
 
 
 @pytest.mark.browser
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(PHONE, "light"), (820, "dark"), (1280, "light"), (1440, "light")]
-)
+@pytest.mark.parametrize(("width", "scheme"), [*VIEWS, (1280, "light")])
 def test_it_fits_and_asks_for_nothing(
-    browser: Browser, report: str, width: int, scheme: str
+    browser: Browser, report: str, width: int, scheme: Scheme
 ) -> None:
-    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)  # type: ignore[arg-type]
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
     requests: list[str] = []
     complaints: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.goto(report)
-    keep_screenshot(page, f"recording-{width}")
+    keep_picture(page, "recording-long" if "long" in report else "recording")
     assert (requests, complaints) == ([report], [])
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for table in page.locator("main > section > .scroll").all() if width > PHONE else ():
@@ -80,9 +78,10 @@ def test_it_fits_and_asks_for_nothing(
 
 
 @pytest.mark.browser
-def test_it_has_no_barriers(browser: Browser, report: str) -> None:
-    page = browser.new_page(viewport={"width": 1300, "height": 900})
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_it_has_no_barriers(browser: Browser, report: str, scheme: Scheme) -> None:
+    page = browser.new_page(viewport={"width": 1300, "height": 900}, color_scheme=scheme)
     page.goto(report)
-    assert barriers(page) == []
+    assert barriers(page, every=True) == []
     assert faint(page) == []
     page.close()

@@ -18,6 +18,7 @@ from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.errors import UsageError
 from loadtest.model.recording_summary import RecordingSummary
 from loadtest.report.recorded.recording_markdown import recording_markdown
+from loadtest.report.recorded.recording_origin import recording_origin
 from loadtest.report.recorded.recording_rows import PLACE_COLUMNS, RECORDED_COLUMNS
 from loadtest.report.recorded.recording_terminal import print_recording
 from loadtest.report.recorded.render_recording import render_recording
@@ -70,7 +71,27 @@ def test_the_page_has_verdict_figures_places_waits_and_findings(page: str) -> No
 def test_the_page_fetches_nothing_and_runs_nothing(page: str) -> None:
     assert "default-src &#39;none&#39;" in page
     assert page.count("<script") == 1  # the page's own
-    assert not re.search(r'(src|href)="(?!data:|#)', page)
+    assert set(re.findall(r'(?:src|href)="(?!data:|#)(.*?)"', page)) == {"summary.json", "."}
+
+
+def test_the_order_is_that_of_other_reports_and_it_ends_with_files_and_commands(
+    folder: Path, page: str
+) -> None:
+    headings = ("Verdict", "Findings", "The pool", "What happened", "In detail", "Files")
+    places = [page.index(f">{heading}</h2>") for heading in (*headings, "How to repeat it")]
+    assert places == sorted(places)
+    commands = re.findall(r'<pre class="copied"><code>(.*?)</code>', page)
+    assert commands == [f"loadtest report {folder}", f"loadtest whatif {folder}"]
+
+
+def test_the_commands_read_the_same_part_of_the_recording() -> None:
+    time = ReportedTime(since="10s", busiest=60.0)
+    origin = recording_origin([Path("reports/shop")], Path("out"), time, "shop")
+    part = "--since 10s --busiest 60s --application shop"
+    assert [command for _, command in origin.commands] == [
+        f"loadtest report reports/shop {part} -o out",
+        f"loadtest whatif reports/shop {part}",
+    ]
 
 
 def test_the_figures_are_files_too_and_have_numbers(folder: Path, page: str) -> None:

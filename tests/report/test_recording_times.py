@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from loadtest.report.recorded.recorded_waits import WaitStep, draw_waits, withou
 from loadtest.report.recorded.recording_markdown import recording_markdown
 from tests.analysis.builders import START
 from tests.analysis.recorded_pools import write_recording
-from tests.analysis.recorded_shop import LIST, quick, second, shortage
+from tests.analysis.recorded_shop import LIST, paying_shop, quick, second, shortage
 
 TO_MIDNIGHT = 86_400 - START % 86_400  # 8:53:20
 
@@ -91,3 +92,14 @@ def test_the_tables_of_several_pools_have_their_names_in_markdown(tmp_path: Path
 def test_a_busiest_time_without_a_length_is_refused(length: str) -> None:
     with pytest.raises(UsageError, match=f"--busiest: {length} has no length; write 60s"):
         _ = PartOptions(busiest=length).time
+
+
+def test_each_pool_has_its_colour(tmp_path: Path) -> None:
+    recording = read_recording([paying_shop(tmp_path)])
+    pool = summarize_recording(recording).pools[0]
+    for draw in (draw_connections, draw_waits):
+        drawing = draw(recording.pool(), pool, "figure", 1)
+        assert drawing
+        assert set(re.findall(r"--pool-\d", drawing.svg)) == {"--pool-2"}
+        assert drawing.chart
+        assert {one.pool for one in drawing.chart.panels[0].lines} <= {1, None}

@@ -8,7 +8,8 @@ from playwright.sync_api import Browser, Page
 
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
-from tests.conftest import keep_screenshot
+from tests.conftest import screenshots
+from tests.pictures import keep_picture
 from tests.report.troubled import troubled
 
 PHONE = 380
@@ -31,6 +32,11 @@ def opened(browser: Browser, report: str, **how: Any) -> Page:
     page.goto(report)
     page.locator("details").evaluate_all("all => all.forEach(one => { one.open = true; })")
     return page
+
+
+def artefact(report: str) -> str:
+    """The name under which pictures of a report are kept."""
+    return "report-troubled" if "troubled" in report else "report-sound"
 
 
 @pytest.mark.browser
@@ -69,8 +75,7 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
         assert box is not None
         assert box["width"] > 280
         assert 80 < box["height"] < 1200
-    kind = "sound" if sound else "troubled"
-    keep_screenshot(page, f"report-{kind}-{width}-{scheme}")
+    keep_picture(page, artefact(report))
     page.close()
 
 
@@ -106,6 +111,16 @@ def test_on_paper_it_is_black_on_white_and_nothing_is_cut_off_or_torn(
         box = figure.bounding_box()
         assert box is not None
         assert box["height"] < 1016
+    paper = screenshots() / f"{artefact(report)}-paper.pdf"
+    page.pdf(path=paper, format="A4", prefer_css_page_size=True)
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier(browser: Browser, report: str, scheme: str) -> None:
+    page = opened(browser, report, color_scheme=scheme)
+    assert barriers(page, every=True) == []
     page.close()
 
 

@@ -71,8 +71,8 @@ def test_a_row_for_each_name(tmp_path: Path) -> None:
 
 def test_a_slow_request_is_explained(tmp_path: Path) -> None:
     assert explanations(summarized(tmp_path)) == [
-        "as-is: of the p95 of GET /orders, 240 ms, at least 170 ms are waiting for a connection "
-        "on average (told by 95 requests of about this time)."
+        "With as-is, the p95 of GET /orders is 240 ms. At least 170 ms of it are waiting for a "
+        "connection (mean of 95 requests of about this time)."
     ]
 
 
@@ -88,7 +88,7 @@ def test_the_page_has_them(tmp_path: Path) -> None:
     page = (tmp_path / "one" / "report.html").read_text()
     assert ">Request by request</h2>" in page
     assert '<th scope="row">GET /orders</th><td class="text">as-is</td><td>100</td>' in page
-    assert re.search(r"at least 170.ms are waiting for a connection", page)
+    assert re.search(r"At least 170.ms of it are waiting for a", page)
     assert "less frequent names" not in page
 
 
@@ -97,7 +97,7 @@ def test_the_terminal_has_them(tmp_path: Path) -> None:
     heading = next(line for line in text.splitlines() if line.startswith("request "))
     assert heading.split() == " ".join(FEW_HEADINGS).split()
     assert re.search(r"^GET /orders +as-is +100 +5\.0 % .*≥ 170 ms$", text, flags=re.MULTILINE)
-    assert "of the p95 of GET /orders, 240 ms, at least 170 ms are" in text
+    assert "the p95 of GET /orders is 240 ms. At least" in text
     assert max(map(len, text.splitlines())) <= 80
 
 
@@ -116,7 +116,7 @@ def test_markdown_has_them(tmp_path: Path) -> None:
     text = markdown(summarized(tmp_path))
     assert f"| {' | '.join(REQUEST_HEADINGS)} |" in text
     assert "| GET /orders | as-is | 100 | 5.0 % | 240 ms |" in text
-    assert "- as-is: of the p95 of GET /orders, 240 ms, at least 170 ms" in text
+    assert "- With as-is, the p95 of GET /orders is 240 ms. At least 170 ms" in text
 
 
 def test_a_scenario_has_no_such_table(tmp_path: Path) -> None:

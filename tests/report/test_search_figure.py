@@ -9,6 +9,7 @@ from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.statistics.within_rounds import seconds_spread
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.report.figures import draw_figures, search_curve
+from loadtest.report.figures.search_measures import search_measures
 from loadtest.report.figures.toolkit import canvas
 from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
@@ -71,3 +72,41 @@ def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
 def test_where_nothing_was_searched_there_is_none(tmp_path: Path) -> None:
     runs = steady(tmp_path, "20+0", [640])
     assert search_curve.draw(gather(runs), summarize_runs(runs)) is None
+
+
+@pytest.mark.parametrize(
+    ("objective", "panels"),
+    [
+        ("request_seconds.p95 <= 70ms", ["request_seconds.p95"]),
+        ('request["GET /x"].p95 <= 70ms, errors.rate <= 1%', ["GET /x, p95", "errors.rate"]),
+        ("throughput.per_second >= 600", []),
+        ("", ["wait p95"]),
+    ],
+)
+def test_it_draws_the_values_of_the_objective(
+    tmp_path: Path, objective: str, panels: list[str]
+) -> None:
+    runs = closed_in(tmp_path)
+    drawing = search_curve.draw(gather(runs), searched(runs, objective))
+    assert drawing
+    every = ("wait p95", "request_seconds.p95", "GET /x, p95", "errors.rate")
+    assert [name for name in every if f">{name}<" in drawing.svg] == panels
+    assert drawing.table
+    assert list(drawing.table.headings[2:-2:2]) == ["ok/s", *panels]
+
+
+def test_the_objective_has_its_values_and_its_limit(tmp_path: Path) -> None:
+    runs = closed_in(tmp_path)
+    summary = searched(runs, "request_seconds.p95 <= 70ms")
+    rates, requests = search_measures(gather(runs), summary, summary.search.sizes)  # type: ignore[union-attr]
+    assert (rates.limit, requests.limit) == (None, 0.07)
+    assert [requests.said(name) for name in ("19+0", "20+0", "40+0")] == [
+        *("160 ms", "60.0 ms", "2.00 ms"),
+    ]
+    assert requests.interval("19+0") == "160 ms – 160 ms"
+    least = search_measures(
+        gather(runs),
+        searched(runs, "throughput.per_second >= 600"),
+        summary.search.sizes,  # type: ignore[union-attr]
+    )
+    assert [one.limit for one in least] == [600]

@@ -84,7 +84,7 @@ def _explanation(pool: PoolSummary) -> str:
     if found.waiting_seconds < _NOTABLE_SHARE * found.seconds:
         return ""
     return (
-        f"{pool.name}: of the p95 of {name}, {duration(found.seconds)}, at least "
-        f"{duration(found.waiting_seconds)} are waiting for a connection on average "
-        f"(told by {count(found.told)} requests of about this time)."
+        f"With {pool.name}, the p95 of {name} is {duration(found.seconds)}. At least "
+        f"{duration(found.waiting_seconds)} of it are waiting for a connection (mean of "
+        f"{count(found.told)} requests of about this time)."
     )

@@ -36,12 +36,14 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         lambda pool: percent(pool.errors.rate),
         link="of requests fail",
     )
+    kinds = list(error_stack(shown))
+    drawn = len(shown) > 1 or len(kinds) > 1
     return Drawing(
         name="errors",
-        title=rates,
+        title=rates if drawn else f"{rates}: {kinds[0]}",
         alt=f"Failed requests by kind of error: {rates}",
         help=HELP,
-        svg=to_svg(_figure(shown), "errors"),
+        svg=to_svg(_figure(shown), "errors") if drawn else "",
         question="What failed?",
         table=_table(shown),
     )

@@ -41,6 +41,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     parts = {pool.name: _mean_times(pool, runs[pool.name]) for pool in shown}
     if not any(sum(part.values()) for part in parts.values()):
         return None
+    # The only phase of the only pool is in the title.
+    drawn = len(parts) > 1 or len(_visible(parts)) > 1
     return Drawing(
         name="phases",
         title="Most time goes into "
@@ -48,7 +50,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt="Mean time waiting for a connection and holding it: "
         + for_every_pool(shown, _waiting_and_holding),
         help=HELP,
-        svg=to_svg(_figure(parts), "phases"),
+        svg=to_svg(_figure(parts), "phases") if drawn else "",
         question="Where does the time go?",
         table=_table(parts),
     )
@@ -86,12 +88,21 @@ def _table(parts: Parts) -> Table:
     return Table(("pool", *PHASES, "total"), tuple(rows))
 
 
+def _totals(parts: Parts) -> list[float]:
+    return [sum(part.values()) for part in parts.values()]
+
+
+def _visible(parts: Parts) -> list[str]:
+    """The phases that are long enough to see."""
+    least = 0.002 * max(_totals(parts))
+    return [phase for phase in PHASES if any(part[phase] > least for part in parts.values())]
+
+
 def _figure(parts: Parts) -> Figure:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    totals = [sum(part.values()) for part in parts.values()]
-    # A phase that is too short to see is left out of the legend.
-    shown = [p for p in PHASES if any(part[p] > 0.002 * max(totals) for part in parts.values())]
+    totals = _totals(parts)
+    shown = _visible(parts)
     figure, axes = canvas.row_axes(list(parts), shown)
     bars = {phase: [part[phase] for part in parts.values()] for phase in shown}
     canvas.stacked_bars(figure, axes, bars, [PHASE_LOOKS[phase] for phase in shown])

@@ -17,7 +17,7 @@ from loadtest.model.summary import LEAST_ROUNDS_SHOWN, PoolSummary, Summary
 from loadtest.report.figures import throughput
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.dot_labels import DotLabels
-from loadtest.report.figures.toolkit.drawing import Drawing, Table, for_every_pool
+from loadtest.report.figures.toolkit.drawing import UNNOTICED, Drawing, Table, for_every_pool
 from loadtest.report.figures.toolkit.svg import INK, to_svg
 from loadtest.report.pool_table import throughput_interval
 
@@ -33,6 +33,7 @@ _RIGHT_IS_MORE = (
     "Pools further to the right may open more connections (pool_size + max_overflow, of all "
     "processes together). "
 )
+NO_WAITS = "The p95 of the wait is below 0.1 ms with every pool. "
 HELP = (
     "The scales of connections and of the wait are logarithmic. Pools without "
     "a limit are on the far right. Hollow dots are not valid."
@@ -52,13 +53,16 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = {number: pool for number, pool in enumerate(summary.pools) if pool.rounds}
     waits = {number: _waits(measurements.pools[number]) for number in shown}
     pools = list(shown.values())
+    waited = any((pool.checkout.wait_seconds.p95 or 0.0) >= UNNOTICED for pool in pools)
     return Drawing(
         name="sizes",
         title=_title(pools),
         alt="Successful requests per second and p95 of the wait by the most connections that a "
         "pool may open: " + for_every_pool(pools, _numbers),
-        help=_RIGHT_IS_MORE + OF_ROUNDS * any(pool.shown_ci95 for pool in pools) + HELP,
-        svg=to_svg(_figure(measurements, shown, waits), "sizes"),
+        help=_RIGHT_IS_MORE
+        + OF_ROUNDS * any(pool.shown_ci95 for pool in pools)
+        + (HELP if waited else NO_WAITS + HELP),
+        svg=to_svg(_figure(measurements, shown, waits if waited else {}), "sizes"),
         question="Does a bigger pool help?",
         table=_table(shown, waits),
     )
@@ -136,7 +140,7 @@ def _size(pool: PoolSummary) -> str:
 def _figure(
     measurements: Measurements, shown: Shown, waits: Mapping[int, Sequence[float]]
 ) -> Figure:
-    waited = any(pool.checkout.wait_seconds.p95 is not None for pool in shown.values())
+    waited = bool(waits)
     names = DotLabels([canvas.shortened(pool.name) for pool in shown.values()], _LEFT, _RIGHT)
     figure, rows = canvas.panels(
         1 + waited, _TALL, left=_LEFT, right=_RIGHT, gap=0.34, above=names.lift - 0.1

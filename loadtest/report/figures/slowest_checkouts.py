@@ -22,12 +22,14 @@ HELP = (
     "percentiles may be missing. The time on the right is their total; below 0.1 ms nothing is "
     "drawn. The table also names their most frequent task, and how many others were asking."
 )
-DRAWN_PERCENTILES = ("p50", "p95", "p99", "max")
+DRAWN_PERCENTILES = ("p95", "p99", "max")
 OF_MANY = ("p99", "max")
 CHECKOUT_PHASES = ("waiting", "connecting", "pinging")
 LEAST_SECONDS = 1e-4
 # A smaller share has no visible bar.
 VISIBLE = 0.002
+# Below it a second phase needs no picture: the title names the first.
+_NOTABLE = 0.1
 _NAME = 11
 
 Kept = Mapping[str, Sequence[Anatomy]]
@@ -46,11 +48,16 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         alt="Shares of waiting, connecting and pinging in the time of slow checkouts. Most is "
         + _said(shown, kept),
         help=HELP,
-        # A single phase needs no picture: the title says it.
-        svg=to_svg(_figure(kept), "slowest") if len(_drawn_phases(kept)) > 1 else "",
+        svg=to_svg(_figure(kept), "slowest") if _any_mixed(kept) else "",
         question="What are slow checkouts made of?",
         table=_table(summary.pools),
     )
+
+
+def _any_mixed(kept: Kept) -> bool:
+    """Whether any checkout spent notable parts of its time in two phases."""
+    shown = [one for found in kept.values() for one in found]
+    return any(sorted(phase_seconds(one).values())[-2] > _NOTABLE * one.seconds for one in shown)
 
 
 def _kept(pool: PoolSummary, named: Sequence[str]) -> list[Anatomy]:

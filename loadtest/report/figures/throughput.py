@@ -36,13 +36,16 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     shown = [pool for pool in summary.pools if pool.rounds]
     if not shown or summary.search or sizes_differ(summary):
         return None
+    # One dot says no more than the title.
+    several = len(shown) > 1 or shown[0].rounds > 1
+    of_rounds = HELP if any(pool.shown_ci95 for pool in shown) else HELP_OF_FEW
     return Drawing(
         name="throughput",
         title=throughput_title(shown),
         alt="Successful requests per second: "
         + for_every_pool(shown, lambda pool: rate(pool.throughput.per_second)),
-        help=HELP if any(pool.shown_ci95 for pool in shown) else HELP_OF_FEW,
-        svg=to_svg(_figure(measurements, summary), "throughput"),
+        help=of_rounds if several else "",
+        svg=to_svg(_figure(measurements, summary), "throughput") if several else "",
         question="How much work gets done?",
         table=_table(measurements, shown),
     )

@@ -11,6 +11,7 @@ from loadtest.analysis.units import NO_VALUE, count, duration, level, ratio
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.drawing import (
+    UNNOTICED,
     Drawing,
     Table,
     for_every_pool,
@@ -49,6 +50,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         return None
     pools = [summary.pools[number] for number in shared]
     of = {pool.name: one for pool, one in zip(pools, shared.values(), strict=True)}
+    waited = any(one.without or one.longest >= UNNOTICED for one in shared.values())
     return Drawing(
         name="sharing",
         title=_title(valid_or_all(pools), of),
@@ -60,8 +62,8 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
                 f"{duration(of[pool.name].longest)} and {_without(of[pool.name])}"
             ),
         ),
-        help=HELP,
-        svg=to_svg(_figure(shared, summary), "sharing"),
+        help=HELP if waited else "",
+        svg=to_svg(_figure(shared, summary), "sharing") if waited else "",
         question="Did users starve?",
         table=_table(shared, summary),
     )

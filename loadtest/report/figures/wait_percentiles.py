@@ -15,11 +15,12 @@ from loadtest.analysis.statistics.censoring import (
     distribution_curve,
     time_at_share,
 )
-from loadtest.analysis.units import NO_VALUE, at_least, duration, marked_duration
+from loadtest.analysis.units import NO_VALUE, at_least, duration, marked_duration, round_duration
 from loadtest.model.summary import PoolSummary, Summary
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.chart import Chart, ChartLine, ChartPanel, chart_stroke
 from loadtest.report.figures.toolkit.drawing import (
+    UNNOTICED,
     Drawing,
     Table,
     for_every_pool,
@@ -55,18 +56,21 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     if not curves:
         return None
     shown = [summary.pools[number] for number in curves]
+    longest = max(pool.checkout.wait_seconds.max or 0.0 for pool in shown)
+    waited = longest >= UNNOTICED
+    nothing = f"No checkout waited for {round_duration(UNNOTICED)} or longer"
     return Drawing(
         name="waits",
-        title=_title(valid_or_all(shown)),
+        title=_title(valid_or_all(shown)) if waited else nothing,
         alt="Wait for a connection by percentile, for p50, p95 and p99.9: "
         + for_every_pool(
             shown, lambda pool: " / ".join(_wait(pool, p) for p in ("p50", "p95", "p999"))
         ),
-        help=HELP + FAINT * any(not pool.valid for pool in shown),
-        svg=to_svg(_figure(curves, summary), "waits"),
+        help=HELP + FAINT * any(not pool.valid for pool in shown) if waited else "",
+        svg=to_svg(_figure(curves, summary), "waits") if waited else "",
         question="How long do checkouts wait?",
         table=_table(shown, curves),
-        chart=_chart(curves, summary),
+        chart=_chart(curves, summary) if waited else None,
     )
 
 

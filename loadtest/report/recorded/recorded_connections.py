@@ -15,7 +15,7 @@ from loadtest.model.recording_summary import RecordedPoolSummary
 from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.chart import MOST_POINTS, Chart, ChartLine, ChartPanel
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
-from loadtest.report.figures.toolkit.svg import INK, POOL_COLOURS, to_svg
+from loadtest.report.figures.toolkit.svg import INK, to_svg
 from loadtest.report.recorded.time_axis import chart_spans, draw_time_axis
 
 if TYPE_CHECKING:
@@ -33,12 +33,11 @@ _MOST_STEPS, _MOST_ROWS = 240, 20
 _LEAST_SHOWN = 0.05
 # A limit further above than this factor is not drawn.
 _NEAR = 4
-_COLOUR = POOL_COLOURS[0]
 _LIMIT: dict[str, Any] = {"color": INK, "lw": 1.0, "ls": (0, (1, 2))}
 _STYLES: dict[str, dict[str, Any]] = {
     "waiting": {"color": INK, "lw": 1.3, "ls": (0, (4, 1.5))},
-    "in use": {"color": _COLOUR, "lw": 2.0},
-    "idle": {"color": _COLOUR, "lw": 1.1, "alpha": 0.55},
+    "in use": {"lw": 2.0},
+    "idle": {"lw": 1.1, "alpha": 0.55},
 }
 
 
@@ -53,8 +52,10 @@ class _Steps(NamedTuple):
     limit: Levels
 
 
-def draw_connections(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> Drawing:
-    """The figure under this name."""
+def draw_connections(
+    pool: RecordedPool, summary: RecordedPoolSummary, name: str, number: int = 0
+) -> Drawing:
+    """The figure under this name. number: of the pool, from 0, which gives its colour."""
     used, allowed = summary.connections.in_use_most, summary.connections.allowed
     of = f" of {count(allowed)}" if allowed else ""
     title = f"At most {count(used)}{of} connections were in use"
@@ -64,10 +65,10 @@ def draw_connections(pool: RecordedPool, summary: RecordedPoolSummary, name: str
         alt=f"Connections in use, idle and allowed, and checkouts waiting, over time. {title}; at "
         f"most {plural(summary.connections.waiting_most, 'checkout')} waited at once.",
         help=CONNECTIONS_HELP,
-        svg=to_svg(_figure(_steps(pool, _MOST_STEPS), summary), name),
+        svg=to_svg(_figure(_steps(pool, _MOST_STEPS), summary, number), name),
         question="Was the pool full?",
         table=_table(_steps(pool, _MOST_ROWS)),
-        chart=_chart(_steps(pool, MOST_POINTS), summary),
+        chart=_chart(_steps(pool, MOST_POINTS), summary, number),
     )
 
 
@@ -90,7 +91,8 @@ def _steps(pool: RecordedPool, most: int) -> _Steps:
     )
 
 
-def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
+def _figure(steps: _Steps, summary: RecordedPoolSummary, number: int) -> Figure:
+    shade = canvas.pool_colour(number)
     figure, (axes,) = canvas.panels(1, 1.9, left=0.4, right=1.35)
     highest = max(1.0, steps.most.max(), steps.waiting.max(), steps.idle.max())
     limit = steps.limit.max()
@@ -99,7 +101,7 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
     _whole_numbers(axes)
     draw_time_axis(axes, summary, labelled=True)
     values = {"waiting": steps.waiting, "in use": steps.in_use, "idle": steps.idle}
-    area: dict[str, Any] = {"step": "post", "color": _COLOUR, "alpha": 0.15, "lw": 0}
+    area: dict[str, Any] = {"step": "post", "color": shade, "alpha": 0.15, "lw": 0}
     axes.fill_between(steps.edges, 0, [*steps.most, steps.most[-1]], **area)
     labels, styles = [], []
     if near:
@@ -108,27 +110,27 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary) -> Figure:
         styles.append(_LIMIT)
     for name, level in values.items():
         if level.any():
-            axes.stairs(level, steps.edges, baseline=None, **_STYLES[name])
+            styles.append({"color": shade, **_STYLES[name]})
+            axes.stairs(level, steps.edges, baseline=None, **styles[-1])
             mean = float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
             labels.append((mean, f"{as_level(mean) if mean >= _LEAST_SHOWN else '< 0.1'} {name}"))
-            styles.append(_STYLES[name])
     canvas.label_ends(axes, labels, styles)
     return figure
 
 
-def _chart(steps: _Steps, summary: RecordedPoolSummary) -> Chart:
+def _chart(steps: _Steps, summary: RecordedPoolSummary, number: int) -> Chart:
     def mean(level: Levels) -> float:
         return float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
 
     lines = [
         ChartLine("waiting", steps.waiting, stroke="dashed", rest=mean(steps.waiting)),
         ChartLine(
-            *("in use", steps.in_use, 0),
+            *("in use", steps.in_use, number),
             rest=mean(steps.in_use),
             low=steps.in_use,
             high=steps.most,
         ),
-        ChartLine("idle", steps.idle, 0, stroke="thin", rest=mean(steps.idle)),
+        ChartLine("idle", steps.idle, number, stroke="thin", rest=mean(steps.idle)),
     ]
     highest = max(1.0, steps.most.max(), steps.waiting.max(), steps.idle.max())
     limit = float(steps.limit.max())

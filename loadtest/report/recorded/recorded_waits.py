@@ -23,7 +23,7 @@ from loadtest.report.figures.toolkit.chart import (
     Stroke,
 )
 from loadtest.report.figures.toolkit.drawing import Drawing, Table
-from loadtest.report.figures.toolkit.svg import FAULT, POOL_COLOURS, to_svg
+from loadtest.report.figures.toolkit.svg import to_svg
 from loadtest.report.recorded.time_axis import chart_spans, draw_time_axis
 
 if TYPE_CHECKING:
@@ -32,16 +32,15 @@ if TYPE_CHECKING:
 
 WAITS_HELP = (
     "The median, the p95 and the longest wait for a connection, on a logarithmic scale; a wait "
-    "counts when it ends, also with a timeout. Red bars are checkouts that timed out."
+    "counts when it ends, also with a timeout. Bars are checkouts that timed out."
 )
 _MOST_STEPS, _MOST_ROWS = 120, 20
-# Shorter (s) is the time of a checkout that waits for nothing.
+# A checkout that waits for nothing takes less (s).
 _UNNOTICED = 0.001
-_COLOUR = POOL_COLOURS[0]
 _STYLES: dict[str, dict[str, Any]] = {
-    "max": {"color": _COLOUR, "lw": 1.0, "alpha": 0.55},
-    "p95": {"color": _COLOUR, "lw": 2.0},
-    "p50": {"color": _COLOUR, "lw": 1.3, "ls": (0, (1, 1))},
+    "max": {"lw": 1.0, "alpha": 0.55},
+    "p95": {"lw": 2.0},
+    "p50": {"lw": 1.3, "ls": (0, (1, 1))},
 }
 
 
@@ -57,8 +56,13 @@ class WaitStep(NamedTuple):
     timeouts: int
 
 
-def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> Drawing | None:
-    """The figure under this name; None if no wait ended."""
+def draw_waits(
+    pool: RecordedPool, summary: RecordedPoolSummary, name: str, number: int = 0
+) -> Drawing | None:
+    """The figure under this name; None if no wait ended. number: of the pool, as its colour.
+
+    Without a picture if no checkout waited.
+    """
     steps = [step for step in _steps(pool, _MOST_STEPS) if step.waits]
     if not steps:
         return None
@@ -68,16 +72,17 @@ def draw_waits(pool: RecordedPool, summary: RecordedPoolSummary, name: str) -> D
     title = f"95 % of checkouts waited less than {less}{ended}"
     if "p95" in waits.at_least:
         title = f"The p95 of the waits is {marked_duration(waits, 'p95')}{ended}"
+    waited = timeouts > 0 or (waits.max or 0.0) >= _UNNOTICED
     return Drawing(
         name=name,
-        title=title,
+        title=title if waited else f"No checkout waited for {round_duration(_UNNOTICED)} or longer",
         alt=f"Median, p95 and longest waits over time. {title}. The longest wait is "
         f"{marked_duration(waits, 'max')}.",
-        help=WAITS_HELP,
-        svg=to_svg(_figure(steps, summary), name),
+        help=WAITS_HELP if waited else "",
+        svg=to_svg(_figure(steps, summary, number), name) if waited else "",
         question="How long did checkouts wait?",
         table=_table(_steps(pool, _MOST_ROWS)),
-        chart=_chart([step for step in _steps(pool, MOST_POINTS) if step.waits], summary),
+        chart=_chart(pool, summary, number) if waited else None,
     )
 
 
@@ -100,28 +105,30 @@ def _steps(pool: RecordedPool, most: int) -> list[WaitStep]:
     return found
 
 
-def _figure(steps: list[WaitStep], summary: RecordedPoolSummary) -> Figure:
+def _figure(steps: list[WaitStep], summary: RecordedPoolSummary, number: int) -> Figure:
+    styles = {n: {"color": canvas.pool_colour(number), **how} for n, how in _STYLES.items()}
     failed = any(step.timeouts for step in steps)
     figure, panels = canvas.panels(2 if failed else 1, 1.5, left=0.68, right=1.05, gap=0.15)
     axes = panels[0]
     labels = []
-    for name, style in _STYLES.items():
+    for name, style in styles.items():
         for part in without_gaps(steps, summary.gaps):
             middles = [(step.begin + step.end) / 2 for step in part]
             axes.plot(middles, _drawn(part, name), marker="." if len(part) == 1 else "", **style)
         labels.append((float(np.median(_drawn(steps, name))), name))
     canvas.log_seconds(axes, "y")
     canvas.draw_grid(axes, "y")
-    canvas.label_ends(axes, labels, list(_STYLES.values()))
+    canvas.label_ends(axes, labels, list(styles.values()))
     if failed:
-        _draw_timeouts(panels[1], steps)
+        _draw_timeouts(panels[1], steps, canvas.pool_colour(number))
     for panel in panels:
         draw_time_axis(panel, summary, labelled=panel is panels[-1])
     return figure
 
 
-def _chart(steps: Sequence[WaitStep], summary: RecordedPoolSummary) -> Chart:
+def _chart(pool: RecordedPool, summary: RecordedPoolSummary, number: int) -> Chart:
     """The waits, and the timeouts if there were any; lines end where no process recorded."""
+    steps = [step for step in _steps(pool, MOST_POINTS) if step.waits]
     shown: list[tuple[float, WaitStep | None]] = []
     for part in without_gaps(steps, summary.gaps):
         shown += [((step.begin + step.end) / 2, step) for step in part]
@@ -130,7 +137,7 @@ def _chart(steps: Sequence[WaitStep], summary: RecordedPoolSummary) -> Chart:
 
     def line(name: str, rest: float | None, stroke: Stroke) -> ChartLine:
         values = [getattr(step, name) if step else None for _, step in shown[:-1]]
-        return ChartLine(name, values, 0, stroke, rest)
+        return ChartLine(name, values, number, stroke, rest)
 
     waits, timeouts = summary.checkout.wait_seconds, summary.checkout.timeouts
     strokes: dict[str, Stroke] = {"max": "thin", "p95": "thick", "p50": "dotted"}
@@ -156,12 +163,12 @@ def _drawn(steps: Sequence[WaitStep], name: str) -> list[float]:
     return [max(getattr(step, name), canvas.SHORTEST) for step in steps]
 
 
-def _draw_timeouts(axes: Axes, steps: list[WaitStep]) -> None:
+def _draw_timeouts(axes: Axes, steps: list[WaitStep], shade: str) -> None:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
     begins, widths = [s.begin for s in steps], [s.end - s.begin for s in steps]
     heights = [s.timeouts for s in steps]
-    axes.bar(begins, heights, widths, align="edge", color=FAULT, lw=0)
+    axes.bar(begins, heights, widths, align="edge", color=shade, lw=0)
     axes.yaxis.set_major_locator(MaxNLocator(3, integer=True))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda y, _: count(y)))
     canvas.draw_grid(axes, "y")

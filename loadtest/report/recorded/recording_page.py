@@ -7,14 +7,18 @@ from typing import Any
 
 from loadtest.model.recording_summary import RecordedPoolSummary, RecordingSummary
 from loadtest.report.figures.toolkit.drawing import Drawing
+from loadtest.report.finding_rows import finding_rows
 from loadtest.report.page_template import whole_page
 from loadtest.report.recorded import recording_rows as rows
+from loadtest.report.recorded.recording_origin import NO_ORIGIN, RecordingOrigin
 
 Drawings = Mapping[str, Sequence[Drawing]]
 """The figures of each pool, by its name."""
 
 
-def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
+def recording_page(
+    summary: RecordingSummary, drawings: Drawings, origin: RecordingOrigin = NO_ORIGIN
+) -> str:
     """The page; names and texts from files are escaped, only the figures are taken as markup."""
     headline, *rest = summary.verdict.splitlines()
     return whole_page(
@@ -24,15 +28,18 @@ def recording_page(summary: RecordingSummary, drawings: Drawings) -> str:
         summary=summary,
         headline=headline,
         rest=rest,
-        wrong=any(pool.findings for pool in summary.pools),
+        findings=finding_rows(summary),
         columns=rows.RECORDED_COLUMNS,
         rows=[rows.single_lines(rows.recorded_row(pool)) for pool in summary.pools],
+        pool_colours={number: number for number, _ in enumerate(summary.pools)},
         fleet=rows.fleet_sentence(summary),
         pools=[_pool(pool, drawings[pool.name]) for pool in summary.pools],
         place_headings=rows.PLACE_HEADINGS,
         place_legend=rows.PLACE_LEGEND,
         shortage_columns=rows.SHORTAGE_COLUMNS,
         facts=list(_facts(summary)),
+        files=origin.files,
+        commands=origin.commands,
     )
 
 
@@ -40,7 +47,6 @@ def _pool(pool: RecordedPoolSummary, drawings: Sequence[Drawing]) -> dict[str, A
     return {
         "name": pool.name,
         "drawings": drawings,
-        "findings": pool.findings,
         "places": [rows.place_cells(one) for one in pool.places],
         "shortages": [rows.single_lines(row) for row in rows.shortage_rows(pool)],
         "facts": list(rows.recorded_facts(pool)),

@@ -15,6 +15,7 @@ from loadtest.report.figures import without_formulas
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.recorded.recorded_connections import draw_connections
 from loadtest.report.recorded.recorded_waits import draw_waits
+from loadtest.report.recorded.recording_origin import recording_origin
 from loadtest.report.recorded.recording_page import Drawings, recording_page
 from loadtest.report.render import write_figures, write_whole
 
@@ -34,7 +35,8 @@ def render_recording(
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
         drawings = draw_recording(recording, summary)
         write_figures(out / "figures", [one for each in drawings.values() for one in each])
-        write_whole(out / "report.html", recording_page(summary, drawings))
+        origin = recording_origin(paths, out, time, application)
+        write_whole(out / "report.html", recording_page(summary, drawings, origin))
     except OSError as error:
         raise UsageError(f"cannot write the report in {out}: {error.strerror}") from None
     return summary
@@ -44,11 +46,11 @@ def draw_recording(recording: Recording, summary: RecordingSummary) -> Drawings:
     """The figures of each pool, by its name; those of the first have names without a number."""
     found: dict[str, list[Drawing]] = {}
     with without_formulas():
-        for number, (pool, of) in enumerate(zip(recording.pools, summary.pools, strict=True), 1):
-            suffix = f"-{number}" if number > 1 else ""
+        for number, (pool, of) in enumerate(zip(recording.pools, summary.pools, strict=True)):
+            suffix = f"-{number + 1}" if number else ""
             drawn = (
-                draw_connections(pool, of, f"connections{suffix}"),
-                draw_waits(pool, of, f"waits{suffix}"),
+                draw_connections(pool, of, f"connections{suffix}", number),
+                draw_waits(pool, of, f"waits{suffix}", number),
             )
             found[pool.name] = [drawing for drawing in drawn if drawing]
     return found

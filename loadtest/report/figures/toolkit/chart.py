@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Stroke = Literal["thick", "thin", "dashed", "dotted"]
+Stroke = Literal["thick", "thin", "dashed", "dotted", "dots"]
 # More values of a line than a screen is wide are not worth their bytes.
 MOST_POINTS = 600
 _DIGITS = 3
@@ -18,8 +18,8 @@ class ChartLine:
     """A line: its values over those of its panel, and how it looks.
 
     label: equal labels are switched together. pool: the number of the pool that gives the colour;
-    None for the colour of text. rest: the value that is told without a cursor. low, high: the
-    range around the line, if it has one.
+    None for the colour of text. stroke: dots are single values, without a line. rest: the value
+    that is told without a cursor. low, high: the range around the line, if it has one.
     """
 
     label: str
@@ -85,11 +85,11 @@ class ChartPanel:
 class Chart:
     """Panels with one horizontal axis. Charts of the same axis share one cursor and one zoom.
 
-    axis: seconds since measuring began, UTC, or nines of a percentile. rest: what values without a
-    cursor are, for example their mean.
+    axis: seconds since measuring began, UTC, nines of a percentile, or the decimal logarithm of a
+    pool_size. rest: what values without a cursor are, for example their mean.
     """
 
-    axis: Literal["seconds", "clock", "percentile"]
+    axis: Literal["seconds", "clock", "percentile", "size"]
     rest: str
     panels: Sequence[ChartPanel]
 

@@ -11,6 +11,8 @@ from loadtest.model.summary import PoolSummary
 from loadtest.report.figures.toolkit.chart import Chart
 
 FEW = 4
+# Seconds. Shorter waits do not matter, and their differences are noise.
+UNNOTICED = 1e-4
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,8 @@ class Drawing:
     """A figure for a page: a file name without ending, what it shows, and how to read it.
 
     question: the question that it answers. table: None if the page has one beside the figure.
-    chart: the same to be explored, where the page runs its script. svg: empty if a title is enough.
+    chart: the same to be explored, where the page runs its script. svg: empty where a picture would
+    show nothing, and the title says it.
     """
 
     name: str

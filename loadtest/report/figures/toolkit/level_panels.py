@@ -96,7 +96,7 @@ def is_quiet(name: str, level: Levels) -> bool:
 
 def levels_table(lines: Mapping[int, LevelsOverTime], summary: Summary, styles: Styles) -> Table:
     """The levels in stretches of time; in brackets the lowest and the highest round."""
-    known = [name for name in styles if any(name in line.levels for line in lines.values())]
+    known = [name for name in styles if any(_tells(name, line) for line in lines.values())]
     rows = [
         (
             summary.pools[number].name,
@@ -107,6 +107,10 @@ def levels_table(lines: Mapping[int, LevelsOverTime], summary: Summary, styles: 
         for place, (begin, end) in enumerate(zip(line.edges, line.edges[1:], strict=False))
     ]
     return Table(("pool", "seconds", *(styles[name][0] for name in known)), tuple(rows))
+
+
+def _tells(name: str, line: LevelsOverTime) -> bool:
+    return name in line.levels and not is_quiet(name, line.levels[name])
 
 
 def _cell(line: LevelsOverTime, name: str, place: int) -> str:

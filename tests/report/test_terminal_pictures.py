@@ -1,0 +1,29 @@
+"""What a terminal shows during and after a comparison, as pictures."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser
+from rich.console import Console
+
+from loadtest.analysis.summarize import summarize
+from loadtest.report.render import read_measurements
+from loadtest.report.terminal import print_summary
+from tests.analysis.builders import experiment
+from tests.pictures import VIEWS, keep_terminal_pictures
+from tests.report.test_progress import compared
+
+pytestmark = pytest.mark.browser
+
+
+def test_progress_and_result_fit_terminals_of_all_widths(browser: Browser, tmp_path: Path) -> None:
+    summary = summarize(read_measurements([experiment(tmp_path)]))
+
+    def progress(console: Console) -> None:
+        console.print(compared(console).picture())
+
+    shown = keep_terminal_pictures(browser, progress, "progress")
+    ended = keep_terminal_pictures(browser, lambda to: print_summary(summary, to), "result")
+    assert len(shown) == len(ended) == len(VIEWS)
+    assert all("20+0" in text for text in shown)
+    assert all(text.lstrip().startswith("Set pool_size=20") for text in ended)

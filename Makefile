@@ -27,11 +27,11 @@ test: lint ## lint, then the quick tests
 	$(PYTEST) -m 'not long'
 
 test-all: $(VENV)/.test $(OLDEST)/.test packages-postgresql ## the long tests, tests of pools on the oldest SQLAlchemy, and tests on MariaDB 11.8 and MySQL 9.7
-	$(PYTEST) -m 'long and not alone'
+	$(PYTEST) --live -m '(long or provoked) and not alone'
 	$(OLDEST)/bin/python -m pytest -n $(JOBS) --dist loadfile tests/pool tests/recording
-	$(ALONE) --live -m 'provoked or alone' # other work on the machine would change some findings
+	$(ALONE) --live -m alone # other work on the machine would change what these tests see
 	servers=$$(tools/database-servers) && echo "$$servers" | while read -r name version program; do \
-	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m 'database and not each_server' || exit 1; \
+	  echo "On $$name $$version:"; LOADTEST_SERVER="$$program" $(PYTEST) -m database || exit 1; \
 	done
 
 fixtures: $(VENV)/.test ## renew the recorded runs in tests/recorded, about three minutes

@@ -3,7 +3,7 @@
 import locust  # noqa: F401 - first: it patches the sockets and locks that the others import
 
 import contextlib
-import functools
+import gc
 import multiprocessing
 import os
 import shutil
@@ -64,11 +64,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--record", action="store_true", help="--live, and keep its runs for later")
 
 
-def screenshots() -> Path:
-    """The folder for pictures of what browser tests see; LOADTEST_SCREENSHOTS names another."""
-    folder = Path(os.environ.get("LOADTEST_SCREENSHOTS") or ROOT / "reports" / "test-artefacts")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Collect without looking for garbage, and leave the tests themselves out of later looks."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def missing(what: str) -> None:
@@ -151,19 +155,6 @@ def program() -> Callable[[str], str]:
         return str(found)
 
     return find
-
-
-@functools.cache
-def other_servers() -> tuple[dict[str, Path], str]:
-    """The programs of MariaDB 11.8 (`mariadb`) and MySQL 9.7 (`mysql`), fetched if need be.
-
-    Also why one of them is not there; empty if both are.
-    """
-    tool = ROOT / "tools" / "database-servers"
-    run = subprocess.run([tool], check=False, capture_output=True, text=True)
-    lines = [line.split(maxsplit=2) for line in run.stdout.splitlines()]
-    programs = {name: Path(program) for name, _, program in lines}
-    return programs, run.stderr.strip() if run.returncode else ""
 
 
 @pytest.fixture

@@ -1,14 +1,14 @@
 """Pictures of pages and terminals, as people see them, kept as artefacts of the tests."""
 
 import io
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Locator, Page
 from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
-
-from tests.conftest import screenshots
 
 Scheme = Literal["light", "dark"]
 # A telephone, a small window of somebody who likes it dark, and a desk.
@@ -19,10 +19,15 @@ _DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
 def keep_picture(page: Page, name: str, of: Locator | None = None) -> None:
-    """Keep a picture of a whole page, or of a part, under its width and its colours."""
+    """Keep a picture of a whole page, or of a part, under its width and its colours.
+
+    In the folder LOADTEST_SCREENSHOTS; without one, none is taken.
+    """
+    if not (folder := os.environ.get("LOADTEST_SCREENSHOTS")):
+        return
     width = page.viewport_size["width"] if page.viewport_size else 0
     dark = "-dark" if page.evaluate(_DARK) else ""
-    path = screenshots() / f"{name}-{width}{dark}.png"
+    path = Path(folder) / f"{name}-{width}{dark}.png"
     if of is None:
         page.screenshot(path=path, full_page=True)
     else:

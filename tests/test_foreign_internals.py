@@ -102,9 +102,16 @@ def undocumented_attributes(tree: ast.AST) -> Iterator[str]:
     """What a module on Locust's side uses of Locust's objects that is not documented."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            name = ast.unparse(node.value).rpartition(".")[2].lstrip("_")
+            name = _last_name(node.value).lstrip("_")
             if name in LOCUST_ATTRIBUTES and node.attr not in LOCUST_ATTRIBUTES[name]:
                 yield ast.unparse(node)
+
+
+def _last_name(node: ast.expr) -> str:
+    """What an attribute or a variable is called; empty for other expressions."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 def uses_of(tree: ast.AST) -> list[str]:
@@ -118,9 +125,9 @@ def found_in(folder: Path) -> dict[str, list[str]]:
     for path in sorted(folder.rglob("*.py")):
         name = path.relative_to(folder).as_posix()
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        uses = uses_of(tree)
-        if not name.startswith(("live/", "load/")):  # others have environments, too
-            uses = [*private_uses(tree), *undocumented_imports(tree)]
+        uses = [*private_uses(tree), *undocumented_imports(tree)]
+        if name.startswith(("live/", "load/")):  # others have environments, too
+            uses += undocumented_attributes(tree)
         if uses and name not in ALLOWED:
             found[name] = uses
     return found

@@ -16,9 +16,10 @@ from playwright.sync_api import Browser, Page
 from rich.console import Console
 from sqlalchemy import URL
 
+from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.pool import parse_pool
-from loadtest.report.render import render
+from loadtest.report.render import read_measurements, render
 from loadtest.report.terminal import print_summary
 from tests.conftest import without_database
 from tests.processes import (
@@ -163,7 +164,7 @@ def test_a_terminal_shows_it_as_it_is_and_obeys_nothing(shown: Shown) -> None:
 def test_a_coloured_terminal_obeys_nothing_either(shown: Shown) -> None:
     console = Console(force_terminal=True, width=80, record=True, color_system="standard")
     with console.capture() as printed:
-        print_summary(render([shown.folder], shown.folder), console)
+        print_summary(summarize(read_measurements([shown.folder])), console)
     assert "\x1b]" not in printed.get()
     assert "\x07" not in printed.get()
 

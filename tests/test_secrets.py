@@ -112,7 +112,7 @@ def command_lines(log: Path, *arguments: Any, env: dict[str, str] | None = None)
     return lines
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
     """Given as an argument, it goes no further than to the tool itself."""
     (tmp_path / "secretive.toml").write_text(EXPERIMENT)
@@ -132,7 +132,7 @@ def test_no_part_of_a_comparison_tells_it(tmp_path: Path, secret: URL) -> None:
     assert [fault.problem for fault in faults] == [None] * 4
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_the_doctor_does_not_tell_it(tmp_path: Path, secret: URL) -> None:
     environment = {"LOADTEST_DATABASE_URL": spoken(secret)}
     lines = command_lines(tmp_path / "log", "doctor", "--pool", "2+0", env=environment)
@@ -219,7 +219,7 @@ def _elsewhere(url: URL) -> dict[str, str]:
     }
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.parametrize("what", _elsewhere(URL.create("mysql+pymysql")))
 def test_no_failure_tells_it(loadtest: Loadtest, secret: URL, what: str) -> None:
     address = {"LOADTEST_DATABASE_URL": _elsewhere(secret)[what]}

@@ -1,4 +1,4 @@
-"""Runs a module in a fork of a warm process: `python -I -S warm_client.py ADDRESS MODULE ARGUMENTS`.
+"""Runs a module in a fork of a warm process: `warm_client.py ADDRESS MODULE ARGUMENTS`.
 
 The fork has the output, the environment and the folder of this process, gets its signals, and this
 process ends like it. It is killed with this process.

@@ -78,21 +78,18 @@ def _remember() -> None:
 def _attend(client: _socket.socket) -> None:
     """Fork for a client; returns in the fork, when its module has ended."""
     words, environment, folder, files = _question(client)
-    woken, waking = os.pipe()
-    os.set_blocking(waking, False)
-    _handle(signal.SIGCHLD, lambda *_: None)
-    signal.set_wakeup_fd(waking)
     fork = _fork()
     if not fork:
-        signal.set_wakeup_fd(-1)
-        _handle(signal.SIGCHLD, signal.SIG_DFL)
-        for number in (woken, waking, client.detach()):
-            os.close(number)
+        client.close()
         supervisor.die_with_parent()
         _become(words, environment, folder, files)
         return
     for number in files:
         os.close(number)
+    woken, waking = os.pipe()
+    os.set_blocking(waking, False)
+    signal.set_wakeup_fd(waking)
+    _handle(signal.SIGCHLD, lambda *_: None)  # not in the fork, where gevent handles it
     while not (ended := _wait(fork, os.WNOHANG))[0]:
         readable, _, _ = _select([client, woken], [], [])
         if woken in readable:

@@ -13,6 +13,7 @@ from loadtest.live import page, tab, web
 from loadtest.live.comparing.comparison_form import ServedSettings
 from loadtest.live.comparing.comparison_pages import add_comparison_pages
 from loadtest.live.comparing.page_comparisons import PageComparisons
+from loadtest.live.comparing.request_guard import RequestGuard
 from loadtest.live.exporter import Exporter
 from loadtest.live.points import Points
 from loadtest.live.run_pages import report_answer
@@ -46,9 +47,10 @@ class Live:
         """
         self._points = Points()
         web.add_routes(web_ui, self.registry)
-        page.add_pages(web_ui, self._points, base_path, results)
+        guard = RequestGuard(lambda: settings().local)
+        page.add_pages(web_ui, self._points, base_path, results, guard)
         show = partial(report_answer, up="../../")
-        add_comparison_pages(web_ui, base_path, self.comparisons, settings, show)
+        add_comparison_pages(web_ui, base_path, self.comparisons, settings, show, guard)
         tab.add_tab(web_ui)
 
     def statistics(self) -> dict[str, Any]:

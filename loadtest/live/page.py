@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, request
 
 from loadtest.charts import CHART_FOLDER
+from loadtest.live.comparing.request_guard import RequestGuard
 from loadtest.live.finished_runs import FinishedRuns
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports
@@ -34,10 +35,17 @@ _OURS_ONLY = "default-src 'self'; img-src data:; base-uri 'none'; form-action 'n
 _COMPARING = b"<!-- comparing -->"
 
 
-def add_pages(web_ui: Any, points: Points, base_path: str, results: Callable[[], Path]) -> None:
+def add_pages(
+    web_ui: Any,
+    points: Points,
+    base_path: str,
+    results: Callable[[], Path],
+    guard: RequestGuard,
+) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
-    results: returns the folder with the results of finished runs.
+    results: returns the folder with the results of finished runs. guard: refuses requests of other
+    pages.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
 
@@ -57,7 +65,7 @@ def add_pages(web_ui: Any, points: Points, base_path: str, results: Callable[[],
     serve("/pool", "page", pool)
     serve("/pool/files/<name>", "file", _file)
     serve("/pool/data", "data", data)
-    RunPages(FinishedRuns(results), points, ComparisonReports(results)).add(serve)
+    RunPages(FinishedRuns(results), points, ComparisonReports(results)).add(serve, guard)
     web_ui.app.register_blueprint(pages)
 
 

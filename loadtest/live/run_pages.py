@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from flask import Response, request, send_file
 
+from loadtest.live.comparing.request_guard import RequestGuard
 from loadtest.live.finished_runs import FinishedRun, FinishedRuns
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports
@@ -57,12 +58,12 @@ class RunPages:
     def __init__(self, runs: FinishedRuns, points: Points, reports: ComparisonReports) -> None:
         self._runs, self._points, self._reports = runs, points, reports
 
-    def add(self, serve: Serve) -> None:
-        """Serve them; serve: takes a rule, an endpoint and a view."""
-        serve("/pool/runs", "runs", self.table)
-        serve("/pool/runs/<name>", "series", self.series)
-        serve("/pool/results/<name>/<path:path>", "result", self.result)
-        serve("/pool/comparison", "comparison", self.comparison, methods=["POST"])
+    def add(self, serve: Serve, guard: RequestGuard) -> None:
+        """Serve them; serve: takes a rule, an endpoint and a view. guard: refuses other pages."""
+        serve("/pool/runs", "runs", guard.reads(self.table))
+        serve("/pool/runs/<name>", "series", guard.reads(self.series))
+        serve("/pool/results/<name>/<path:path>", "result", guard.reads(self.result))
+        serve("/pool/comparison", "comparison", guard.acts(self.comparison), methods=["POST"])
         serve("/pool/report", "last_report", self.report)
         serve("/pool/report/<int:run>", "report", self.report)
 
@@ -75,22 +76,19 @@ class RunPages:
         try:
             points = run_series(self._run(name).file)
         except LoadtestError as error:
-            return _answer({"problem": str(error)}, 404)
+            return _refused(str(error), 404)
         return _answer({"fields": Point._fields, "points": points})
 
     def comparison(self) -> Response:
-        """Make the report of some runs; the answer has its address, or the problem.
-
-        Only JSON is taken: pages of other servers cannot send it with the user's session.
-        """
-        asked = request.get_json(silent=True) if request.is_json else None
+        """Make the report of some runs; the answer has its address, or the problem."""
+        asked = request.get_json(silent=True)
         names = asked.get("runs") if isinstance(asked, dict) else None
         if not isinstance(names, list):
-            return _answer({"problem": _NO_RUNS}, 400)
+            return _refused(_NO_RUNS, 400)
         try:
             folder = self._reports.of([self._run(name) for name in names])
         except LoadtestError as error:
-            return _answer({"problem": str(error)}, 400 if isinstance(error, UsageError) else 503)
+            return _refused(str(error), 400 if isinstance(error, UsageError) else 503)
         return _answer({"report": f"results/{quote(folder.name)}/{REPORT_PAGE}"})
 
     def result(self, name: str, path: str) -> Response:
@@ -134,6 +132,10 @@ def fresh(response: Response) -> Response:
 
 def _answer(data: dict[str, Any], status: int = 200) -> Response:
     return fresh(Response(json.dumps(data), status, content_type="application/json"))
+
+
+def _refused(problem: str, status: int) -> Response:
+    return _answer({"problems": {"": problem}}, status)
 
 
 def _text(words: str) -> Response:

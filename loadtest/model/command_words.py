@@ -19,15 +19,18 @@ def option_words(options: Mapping[str, object]) -> Iterator[str]:
 
 def pool_text(pool: PoolConfig) -> str:
     """A pool as `--pool` takes it: `20+0`, `small:20+0`, `as-is,pool_size=20`."""
-    named = pool.named
-    if named.keys() == {"pool_size", "max_overflow"}:
-        overflow = "inf" if pool.max_overflow == _UNLIMITED else pool.max_overflow
-        text = f"{pool.pool_size}+{overflow}"
-    else:
-        given = (f"{name}={value_text(value)}" for name, value in named.items() if value != AS_IS)
-        text = ",".join([*([AS_IS] if AS_IS in named.values() else []), *given])
-    own_name = PoolConfig(**named).of_application().name
+    text = settings_text(pool.named)
+    own_name = PoolConfig(**pool.named).of_application().name
     return text if own_name == pool.name else f"{pool.name}:{text}"
+
+
+def settings_text(named: Mapping[str, object]) -> str:
+    """The settings of a pool by name as `--pool` takes them, without the pool's name."""
+    if named.keys() == {"pool_size", "max_overflow"}:
+        most = "inf" if named["max_overflow"] == _UNLIMITED else named["max_overflow"]
+        return f"{named['pool_size']}+{most}"
+    given = (f"{name}={value_text(value)}" for name, value in named.items() if value != AS_IS)
+    return ",".join([*([AS_IS] if AS_IS in named.values() else []), *given])
 
 
 def value_text(value: object) -> str:

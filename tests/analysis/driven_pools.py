@@ -66,18 +66,20 @@ def driven_pool(
     command: str = COMMAND,
     pool: PoolSettings = OF_APPLICATION,
     ended: Sequence[str] = (),
+    asked: Sequence[int] = (),
     **header: Any,
 ) -> PoolRuns:
     """The pool of a run in which the processes of an application answered these requests.
 
-    ended: those that had ended when the load did.
+    ended: those that had ended when the load did. asked: their number, if one was asked for.
     """
     scenario = {"files": ["visitors.py"], "other_classes": ["Visitor"]}
     path, recordings = driven(folder, [*requests], **{"scenario": scenario, **header})
     for intervals in processes:
         rows = [*intervals]
         part(recordings, rows, process=rows[0].process, pool=pool)
-    merge(path, recordings, {"command": command, "ended": list(ended)})
+    facts = {"command": command, "ended": list(ended), "processes": list(asked)}
+    merge(path, recordings, facts)
     (found,) = gather([read(path)]).pools
     return found
 

@@ -322,8 +322,9 @@ def test_a_process_that_takes_over_is_a_restart(tmp_path: Path) -> None:
 
 
 def test_a_process_that_had_ended_when_the_load_did_is_named(tmp_path: Path) -> None:
-    pool = driven_pool(tmp_path, load(), web(), web(1), ended=["web-1", "web-9"])
-    assert findings_of(pool)["application_restarted"].evidence["processes"] == ["web-1"]
+    pool = driven_pool(tmp_path, load(), web(), web(1), ended=["web-1", "web-9"], asked=[2])
+    found = findings_of(pool)["application_restarted"]
+    assert (found.severity, found.evidence["processes"]) == ("warning", ["web-1"])
 
 
 def test_processes_until_the_end_are_no_restart(tmp_path: Path) -> None:

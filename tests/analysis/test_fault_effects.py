@@ -13,10 +13,10 @@ from loadtest.model.fault_effect import FaultEffect
 from loadtest.model.interval import Interval
 from loadtest.model.summary import Summary
 from loadtest.report.fault_rows import FAULT_HEADINGS, fault_rows
-from loadtest.report.render import render
 from loadtest.runfile.footer import add_to_footer
 from loadtest.runfile.reader import Run, read_run
 from tests.analysis.builders import SECOND, START, header, interval, run
+from tests.report.pages import figureless
 
 RESTART = {"kind": "restart", "at": 4.0, "length": 1.0}
 KILL = {"kind": "kill", "at": 8.0, "share": 0.5}
@@ -168,7 +168,7 @@ def test_a_fault_that_could_not_be_provoked_is_a_finding(tmp_path: Path) -> None
 
 def _shown(folder: Path) -> Summary:
     broken(folder, [*CALM, (0, 9), (100, 0), (100, 0)], (4.0, 4.5))
-    return render([folder], folder)
+    return figureless(folder, out=folder)
 
 
 def test_the_report_has_a_row_for_each_pool_in_each_fault(tmp_path: Path) -> None:

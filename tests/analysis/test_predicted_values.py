@@ -35,6 +35,7 @@ def test_an_interval_of_few_replays_contains_95_percent_of_other_values() -> Non
     assert abs(inside - 0.95) < 0.003
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_a_p95_of_timeouts_is_read_in_the_resolution_of_a_recording(tmp_path: Path) -> None:
     """Timeouts end up to 2 ms late, and a bin of the histogram is wider."""
     gauges = {"open": 8, "engines": 1}
@@ -89,7 +90,7 @@ def means_of_replays(found: RecordedArrivals, replays: int = 200) -> list[float]
 def test_replays_differ_in_their_mean_hold_as_two_times_do(tmp_path: Path) -> None:
     """Independent holds: sqrt(2) standard errors, one for the recording, one for the other time."""
     spreads = []
-    for seed in range(10):
+    for seed in range(5):
         arrivals = poisson(20, 60, seed)
         holds = exponential(len(arrivals), 0.2, seed)
         found = shop(tmp_path / str(seed), recorded_queue(config(50), arrivals, holds))
@@ -234,6 +235,7 @@ def test_intervals_of_ten_seconds_with_waiting_checkouts_have_their_arrivals(
     assert note.startswith("The recording has intervals of up to 10.0 s")
 
 
+@pytest.mark.usefixtures("few_replays")
 class TestWithoutAQueue:
     """A recording of a NullPool with ten connections at once."""
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from loadtest.analysis.prediction.recorded_arrivals import recorded_arrivals
 from loadtest.analysis.prediction.replay_notes import replay_notes
 from loadtest.analysis.prediction.replayed_pools import replay_pool
@@ -14,6 +16,8 @@ from tests.analysis.builders import interval, milliseconds
 from tests.analysis.recorded_pools import write_recording
 from tests.analysis.test_replay import config
 from tests.analysis.test_replayed_pools import SHOP
+
+pytestmark = pytest.mark.usefixtures("few_replays")
 
 
 def rows(number: int, hold: int, in_use: int, waiting: int = 0, most: int = 0) -> list[Interval]:

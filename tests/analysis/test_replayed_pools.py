@@ -95,6 +95,7 @@ def test_the_same_question_has_the_same_answer_in_one_process_or_several(tmp_pat
     assert replay_pools(found, pools, workers=2) == [replay_pool(found, pool) for pool in pools]
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_each_process_has_a_pool_of_its_own(tmp_path: Path) -> None:
     """Two processes of half the load each wait more than one with all of it and both pools."""
     arrivals, holds = poisson(36, 60, 1), exponential(5000, 0.15, 1)
@@ -124,6 +125,7 @@ def test_arrivals_go_to_the_processes_of_their_time_in_their_shares(tmp_path: Pa
     assert all((np.diff(part) >= 0).all() for part in (first, second, third))
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_processes_one_after_the_other_have_no_connections_at_the_same_time(tmp_path: Path) -> None:
     for number in (0, 1):
         arrivals, process = poisson(36, 20, number), f"web-{number}"
@@ -134,6 +136,7 @@ def test_processes_one_after_the_other_have_no_connections_at_the_same_time(tmp_
     assert replay_pool(found, config(4)).connections.value == pytest.approx(4, abs=0.2)
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_a_rush_is_replayed_as_a_rush(tmp_path: Path) -> None:
     """Evenly spread over the minute, the same arrivals would wait for nothing."""
     rush = np.sort(np.concatenate([poisson(5, 60, 1), 30 + poisson(100, 5, 2)]))
@@ -144,6 +147,7 @@ def test_a_rush_is_replayed_as_a_rush(tmp_path: Path) -> None:
     assert replay_pool(even, config(4, timeout=0.5)).timeouts.value < 0.001
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_holds_are_those_of_their_time(tmp_path: Path) -> None:
     """Long holds in a quiet minute do not meet the arrivals of a busy one."""
     busy, quiet = poisson(60, 60, 1), 60 + poisson(4, 120, 2)
@@ -169,6 +173,7 @@ def test_the_ping_and_the_reconnect_occupy_a_connection_too(tmp_path: Path) -> N
         assert found.fleet.holds.mean() == pytest.approx(occupied)
 
 
+@pytest.mark.usefixtures("few_replays")
 def test_waits_of_a_pool_that_was_not_full_are_in_every_prediction(tmp_path: Path) -> None:
     """They are the time that a checkout takes in this application without any queue."""
     used = {"in_use": 1, "open": 1, "engines": 1}
@@ -210,6 +215,7 @@ def used(second: int = 0, checkouts: int = 10, **more: Any) -> Interval:
     )
 
 
+@pytest.mark.usefixtures("few_replays")
 class TestNotes:
     """What a prediction assumes, and where it may be wrong."""
 

@@ -56,7 +56,7 @@ class TestAgainstFormulas:
         rate = load * connections / hold
         work = Workload(10**6, ByLevel.constant(times(hold)), rate=rate)
         pool = PoolConfig(pool_size=connections, max_overflow=0, pool_timeout=3600)
-        runs = replications(lambda seed: simulate(pool, work, 10, 12_000 / rate, seed))
+        runs = replications(lambda seed: simulate(pool, work, 10, 5_000 / rate, seed))
 
         assert_near(
             [float(np.mean(run.waits)) for run in runs], erlang_c_wait(connections, rate, hold)
@@ -225,7 +225,7 @@ class TestWhatever:
     """What holds for any pool under any load."""
 
     @given(pool=POOLS, work=WORKLOADS, seed=st.integers(0, 100))
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_everybody_is_served_or_times_out_within_the_limits(
         self, pool: PoolConfig, work: Workload, seed: int
     ) -> None:
@@ -242,7 +242,7 @@ class TestWhatever:
             assert max(outcome.waits, default=0) == 0
 
     @given(work=WORKLOADS, size=st.integers(1, 20), more=st.integers(1, 20))
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=8, deadline=None)
     def test_more_connections_are_never_slower_while_holds_stay_the_same(
         self, work: Workload, size: int, more: int
     ) -> None:

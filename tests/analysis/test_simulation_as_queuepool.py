@@ -188,7 +188,7 @@ class TestAsQueuePool:
         timeout=st.floats(0, 0.9),
         overtaking=st.sampled_from((0.0, 0.3)),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_users_in_a_closed_loop(
         self,
         users: int,
@@ -218,7 +218,7 @@ class TestAsQueuePool:
         handover=st.floats(0, 0.04),
         timeout=st.floats(0, 0.9),
     )
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=30, deadline=None)
     def test_arrivals_in_an_open_loop(
         self, size: int, overflow: int, hold: float, rate: float, handover: float, timeout: float
     ) -> None:

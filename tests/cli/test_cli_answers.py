@@ -39,9 +39,9 @@ def test_an_answer_that_cannot_be_written(loadtest: Loadtest, tmp_path: Path) ->
 def test_an_answer_that_has_no_room(tmp_path: Path, more: list[str]) -> None:
     folder = experiment(tmp_path)
     command = [sys.executable, "-m", "tests.undisturbed", "report", str(folder), *more]
-    how: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "cwd": ROOT, "check": False}
+    how: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "cwd": ROOT}
     with Path("/dev/full").open("w") as full:
-        ended = subprocess.run(command, stdout=full, **how)
+        ended = subprocess.run(command, check=False, stdout=full, **how)
     assert ended.returncode == 1
     assert ended.stderr == "cannot write the output: No space left on device\n"
     assert (folder / "report.html").exists()

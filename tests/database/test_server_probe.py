@@ -44,6 +44,7 @@ def test_a_look_tells_what_the_server_says_of_itself(url, server):
     # MariaDB speaks TLS without a certificate of the administrator since 11.4, MySQL since 5.7.
     version = tuple(map(int, server.program.version.split(".")))
     assert facts.tls is (server.program.kind == "mysql" or version >= (11, 4))
+    assert not probe_server(url.update_query_dict({"ssl_disabled": "true"})).tls
 
 
 @pytest.mark.database

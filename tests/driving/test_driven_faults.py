@@ -15,7 +15,7 @@ from loadtest.runfile.schema import RecordedFault
 from tests.driving.applications import MEASURED, Driven, drive
 from tests.driving.test_foreign_application import ON_SERVER, at
 
-pytestmark = [pytest.mark.database, pytest.mark.long]
+pytestmark = [pytest.mark.server, pytest.mark.long]
 LOAD = ("-t", "9s", "--pool", "2+0")
 # A server of asyncio in place of the usual one. Requests of `/rows` fail if the database does.
 ASYNC = """

@@ -20,7 +20,7 @@ from loadtest.model.pool import parse_pool
 from tests.driving.applications import APPLICATION, ENGINE
 from tests.processes import free_port
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 
 # Its URL names no server.
 BY_FUNCTION = """

@@ -70,7 +70,7 @@ def test_announced_before_the_first_request(tmp_path: Path, url: URL, few: int) 
     assert f"max_connections is {few}" in found["fleet_exceeds_server"]
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> None:
     elsewhere = {"LOADTEST_DATABASE_URL": "mysql+pymysql://shop:s3cret@127.0.0.1:1/shop"}
     run = drive(tmp_path, "-t", "2s", engine=ON_SERVER, env={**at(url), **elsewhere})
@@ -82,7 +82,7 @@ def test_a_given_url_of_another_server_is_refused(tmp_path: Path, url: URL) -> N
     assert not list(run.results.glob("*"))
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> None:
     run = shop(tmp_path, url, "--pool", "20+0", "-u", "20")
     assert run.code == 2, run.process.output
@@ -91,7 +91,7 @@ def test_more_than_80_percent_is_refused(tmp_path: Path, url: URL, few: int) -> 
     assert not list(run.results.glob("*"))
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_process_beyond_its_ceiling_ends_the_run(tmp_path: Path, url: URL) -> None:
     run = shop(tmp_path, url, "--pool", "9+0", engine=NESTED)
     assert run.code == 4, run.process.output

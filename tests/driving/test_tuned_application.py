@@ -46,28 +46,18 @@ def summary_of(done: Driven) -> dict[str, Any]:
 
 
 @pytest.mark.long
-@pytest.mark.alone
 @pytest.mark.timeout(900)
-def test_the_size_that_is_found_is_that_of_a_grid_or_one_beside_it(tmp_path: Path) -> None:
+def test_the_size_that_is_found_is_one_that_is_enough(tmp_path: Path) -> None:
     """Of 20 requests a second, 2.4 hold a connection: two connections are too few."""
     load = (*EVEN, "--arrival-rate", "20", *PROCESSES, "1")
-    (tmp_path / "tune").mkdir()
-    (tmp_path / "grid").mkdir()
     most = ("--at-most", "4", "-t", "4s", "--objective", WITHIN)
-    searched = drive(tmp_path / "tune", *load, *most, engine=FLEET, name="tune")
-    found = summary_of(searched)["search"]
-    pools = [word for size in (2, 3, 4) for word in ("--pool", f"{size}+0")]
-    each = ("--rounds", "1", "-t", "3s")
-    grid = drive(tmp_path / "grid", *load, *pools, *each, engine=FLEET, name="compare")
-    times = {
-        pool["pool"]["pool_size"]: pool["request"]["GET /rows"]["p95"]
-        for pool in summary_of(grid)["pools"]
-    }
-    passing = [size for size, p95 in times.items() if p95 is not None and p95 <= 0.5]
-    smallest = min(passing, default=max(times) + 1)  # on a busy machine, perhaps none is enough
-    assert (found["size"] or 5) - smallest in (-1, 0, 1), f"{found} {times}"
+    found = summary_of(drive(tmp_path, *load, *most, engine=FLEET, name="tune"))["search"]
+    met = {one["size"]: one["met"] for one in found["sizes"]}
+    assert met
+    assert not any(met.get(size) for size in (1, 2)), found
+    assert max(met) <= 4
+    assert found["size"] in (3, 4, None), found  # on a busy machine, perhaps none is enough
     assert (found["processes"], found["connections"]) == (1, found["size"])
-    assert all(one["size"] <= 4 for one in found["sizes"])
 
 
 @pytest.mark.long

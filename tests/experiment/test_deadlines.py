@@ -341,7 +341,7 @@ def start(**_):
 """
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.usefixtures("hurried")
 @pytest.mark.parametrize(
     ("program", "model", "processes"),

@@ -102,7 +102,7 @@ def test_locusts_parser_sees_the_command_line_alone(
     )
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_a_run_goes_on_as_if_they_were_not_there(
     tmp_path: Path, loadtest: Callable[..., subprocess.CompletedProcess[str]], url: URL
 ) -> None:

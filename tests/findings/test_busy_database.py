@@ -16,6 +16,7 @@ def _counting(provoked: Provoked, key: str, rows: int) -> Found:
     return provoked.found_in(key, "counter.py", run=f"{load} --rows {rows}")["run"]
 
 
+@pytest.mark.alone
 @pytest.mark.provoked
 def test_connections_that_wait_for_one_row_are_the_databases_queue(provoked: Provoked) -> None:
     findings = _counting(provoked, "one-row", 1)
@@ -27,6 +28,7 @@ def test_connections_that_wait_for_one_row_are_the_databases_queue(provoked: Pro
     assert "pool_bound" not in findings
 
 
+@pytest.mark.alone
 @pytest.mark.provoked
 def test_connections_with_rows_of_their_own_are_not(provoked: Provoked) -> None:
     findings = _counting(provoked, "many-rows", 1000)

@@ -8,7 +8,7 @@ from loadtest.analysis.comparison.verdict import verdict_exit_code
 from loadtest.analysis.summarize import summarize_runs
 from tests.findings.runs import Found, Provoked
 
-pytestmark = pytest.mark.provoked
+pytestmark = [pytest.mark.provoked, pytest.mark.alone]
 LOAD = "-u 5 -r 5 -t 4s --warmup 1s"
 
 

@@ -56,6 +56,7 @@ def test_the_pool_counts_leaked_connections_that_no_checkout_accounts_for(
     assert "connections_unaccounted" not in keeping["given_back"]
 
 
+@pytest.mark.alone
 def test_a_task_that_holds_a_connection_while_it_does_something_else_is_named(
     holding: dict[str, Found],
 ) -> None:

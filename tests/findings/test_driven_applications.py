@@ -14,7 +14,7 @@ from loadtest.analysis.summarize import summarize_runs
 from tests.driving.applications import VISITORS
 from tests.findings import troubled_applications as troubled
 from tests.findings.runs import Provoked
-from tests.processes import free_port, loadtest_command, running, until
+from tests.processes import ended_here, free_port
 
 pytestmark = pytest.mark.provoked
 # The result does not tell where the Python is that runs the application.
@@ -26,15 +26,13 @@ def driven(script: str, users: int, seconds: int, folder: Path) -> Mapping[str, 
     (folder / "app.py").write_text(script)
     (folder / "visitors.py").write_text(VISITORS.format(path="/rows"))
     port = free_port()
-    command = f"python app.py {port} rows.db"
-    options = ["--app", command, "--ready", f"http://127.0.0.1:{port}/health", "-u", users]
-    more = ["-t", f"{seconds}s", "--warmup", "1s"]
-    arguments = loadtest_command("run", "visitors.py", *options, *more)
-    with running(folder / "log", *arguments, cwd=folder, env={"PATH": PATH}) as process:
-        process.wait()
-        until(process.gone, "everything to end", context=lambda: f"{process.alive()}")
+    application = ("--app", f"python app.py {port} rows.db")
+    ready = ("--ready", f"http://127.0.0.1:{port}/health")
+    load = ("--no-try", "-u", users, "-t", f"{seconds}s", "--warmup", "1s")
+    words = ("run", "visitors.py", *application, *ready, *load)
+    ended = ended_here(folder / "log", *words, cwd=folder, env={"PATH": PATH})
     found = next((folder / "reports").glob("*-*/runs/*.jsonl"), None)
-    assert found, process.output
+    assert found, ended.output
     return {"run": found}
 
 
@@ -43,7 +41,7 @@ def driven(script: str, users: int, seconds: int, folder: Path) -> Mapping[str, 
     [
         ("pool_below_concurrency", troubled.SMALL_POOL, 6, 5),
         ("pool_timeouts_as_5xx", troubled.IMPATIENT, 4, 3),
-        ("application_bound", troubled.COMPUTING, 2, 3),
+        pytest.param("application_bound", troubled.COMPUTING, 2, 3, marks=pytest.mark.alone),
         ("application_unseen", troubled.UNSEEN, 2, 8),
         ("application_restarted", troubled.RESTARTING, 2, 7),
         ("blocked_event_loop", troubled.BLOCKING, 4, 5),

@@ -13,7 +13,7 @@ from loadtest.analysis.summarize import summarize_runs
 from tests.conftest import ROOT
 from tests.findings.runs import Provoked
 
-pytestmark = pytest.mark.provoked
+pytestmark = [pytest.mark.provoked, pytest.mark.alone]
 Loadtest = Callable[..., subprocess.CompletedProcess[str]]
 
 

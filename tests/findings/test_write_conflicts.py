@@ -10,7 +10,7 @@ from sqlalchemy import NullPool, create_engine, text
 from loadtest.runfile.reader import Run
 from tests.findings.runs import Found, Provoked, found
 
-pytestmark = pytest.mark.provoked
+pytestmark = [pytest.mark.provoked, pytest.mark.alone]
 LOAD = "-u 20 -r 20 -t 4s --pool-size 20 --max-overflow 0 --rows 4"
 VARIABLE = "innodb_snapshot_isolation"
 

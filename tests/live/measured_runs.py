@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Flask
 
+from loadtest.live.comparing.comparison_form import ServedSettings
 from loadtest.live.displays import Live
 from loadtest.report.render import render
 from tests.analysis.builders import START, header, steady
@@ -46,5 +47,6 @@ def web_app(results: Path) -> tuple[Flask, Live]:
     app.testing = True
     bare: Any = SimpleNamespace(app=app, auth_required_if_enabled=lambda view: view)
     bare.template_args = {}
-    live.serve(bare, "", lambda: results)
+    settings = ServedSettings(scenarios={}, defaults={})
+    live.serve(bare, "", lambda: results, lambda: settings)
     return app, live

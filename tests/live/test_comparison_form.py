@@ -33,11 +33,11 @@ FORM = {
 PROGRAM = """
 import os, signal, sys, time
 from pathlib import Path
-scenario, folder = sys.argv[2], Path(sys.argv[-1])
+scenario, folder = sys.argv[2], Path(sys.argv[-1], "comparison")
 def say(text):
     print(text, file=sys.stderr, flush=True)
 def report(*_):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     page = folder / "report.html"
     page.write_text("<h1>the report</h1>")
     print("20+0 is best.\\nIt is.\\n\\npool  ok/s\\n\\nReport: " + str(page), flush=True)

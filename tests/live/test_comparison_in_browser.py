@@ -13,7 +13,8 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from tests.accessibility import barriers, faint
 from tests.live.test_live_page import locust
 from tests.live.test_web_ui import Web
-from tests.processes import PATIENCE_SECONDS, stop_with
+from tests.pictures import keep_picture
+from tests.processes import PATIENCE_SECONDS, stop_with, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
 FILES = "scenarios/point_select.py,tests/live/launchers/quick_comparisons.py"
@@ -58,16 +59,16 @@ def state(page: Page, words: str | re.Pattern[str]) -> None:
     expect(page.locator("#comparison-state")).to_have_text(words, timeout=SLOW)
 
 
-def look(web: Web, page: Page, name: str) -> None:
+def look(page: Page, name: str) -> None:
     """Check the page for barriers, and keep pictures of it."""
     assert barriers(page) == []
     assert faint(page) == []
     for width, scheme in ((390, "light"), (820, "dark"), (1440, "light")):
         page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
         page.set_viewport_size({"width": width, "height": 900})
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        picture = web.screenshots / f"live-compare-{name}-{width}-{scheme}.png"
-        page.locator("#comparison").screenshot(path=picture)
+        fits = f"document.documentElement.scrollWidth <= {width}"
+        until(lambda fits=fits: page.evaluate(fits), f"a page of {width} pixels")
+        keep_picture(page, "live-compare")
 
 
 def test_a_mistake_is_shown_at_its_field(web: Web, page: Page) -> None:
@@ -80,7 +81,7 @@ def test_a_mistake_is_shown_at_its_field(web: Web, page: Page) -> None:
     expect(field(page, "Pools")).to_be_focused()
     expect(field(page, "Rounds")).to_have_attribute("aria-invalid", "true")
     expect(field(page, "Users")).not_to_have_attribute("aria-invalid", "true")
-    look(web, page, "mistakes")
+    look(page, "mistakes")
     expect(page.locator("#comparison-shown")).to_be_hidden()
 
 
@@ -111,7 +112,7 @@ def test_a_comparison_shows_its_progress_its_verdict_and_its_report(web: Web, pa
     expect(page.locator("#comparison-state")).to_be_focused()
     expect(field(page, "Pools")).to_be_enabled()
     assert web.password not in page.content()
-    look(web, page, "ended")
+    look(page, "ended")
     page.get_by_role("link", name="Report of comparison 1").click()
     expect(page.locator("table.pools, .pools").first).to_contain_text("1+0")
 
@@ -129,7 +130,7 @@ def test_a_cancelled_comparison_keeps_a_report_and_a_killed_locust_leaves_nothin
     answer = page.request.post(f"{web.address}/swarm", form={"user_count": 2, "spawn_rate": 2})
     assert not answer.json()["success"]
     assert "The live page (/pool) is running a comparison" in answer.json()["message"]
-    look(web, page, "running")
+    look(page, "running")
     page.get_by_role("button", name="Cancel comparison").press("Enter")
     expect(page.locator("#comparison-state")).to_be_focused()
     state(page, re.compile("was cancelled; its report covers the runs until then"))

@@ -16,6 +16,7 @@ from urllib.parse import urljoin
 import pytest
 
 from loadtest.live import run_comparison
+from loadtest.live.comparing.request_guard import TOKEN_HEADER
 from loadtest.live.finished_runs import FinishedRun, FinishedRuns, finished_run
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports, refuse_comparison
@@ -219,6 +220,12 @@ def links_of(page: str) -> list[str]:
     return [link for link in found if not link.startswith("#")]
 
 
+def compare(client: Any, **asked: Any) -> Any:
+    """The answer to a request for a comparison report, with the page's token."""
+    token = client.get("/pool/compare").json["token"]
+    return client.post("/pool/comparison", headers={TOKEN_HEADER: token}, **asked)
+
+
 class TestThePages:
     @pytest.mark.usefixtures("in_this_process")
     def test_every_link_of_a_report_leads_to_a_file(self, results: Path) -> None:
@@ -226,7 +233,7 @@ class TestThePages:
         reported(results / "first")
         client = web_app(results)[0].test_client()
         asked = {"runs": ["first", "second"]}
-        made = client.post("/pool/comparison", json=asked).json["report"]
+        made = compare(client, json=asked).json["report"]
         for page in ("results/first/report.html", made):
             answer = client.get(f"/pool/{page}", buffered=True)
             assert (answer.status_code, answer.mimetype) == (200, "text/html")
@@ -297,7 +304,7 @@ class TestThePages:
         assert [point[ok] for point in series["points"]] == [100] * 12
         gone = client.get("/pool/runs/experiment", buffered=True)
         assert gone.status_code == 404
-        assert gone.json["problem"].startswith("experiment: this run is not among the newest")
+        assert gone.json["problems"][""].startswith("experiment: this run is not among the newest")
 
     @pytest.mark.parametrize(
         ("asked", "status", "said"),
@@ -308,7 +315,6 @@ class TestThePages:
             ({"json": {"runs": "first"}}, 400, "send the names of the runs as JSON"),
             ({"json": ["first"]}, 400, "send the names of the runs as JSON"),
             ({"data": "{", "content_type": "application/json"}, 400, "as JSON"),
-            # A form on a page of another server could send this with the user's session.
             ({"data": '{"runs": ["first", "second"]}', "content_type": "text/plain"}, 400, "JSON"),
             ({"data": {"runs": ["first", "second"]}}, 400, "as JSON"),
         ],
@@ -316,8 +322,20 @@ class TestThePages:
     def test_a_comparison_that_is_refused_says_why_and_makes_nothing(
         self, results: Path, asked: dict[str, Any], status: int, said: str
     ) -> None:
-        answer = web_app(results)[0].test_client().post("/pool/comparison", **asked)
-        assert (answer.status_code, answer.json.keys()) == (status, {"problem"})
-        assert said in answer.json["problem"]
+        answer = compare(web_app(results)[0].test_client(), **asked)
+        assert (answer.status_code, answer.json.keys()) == (status, {"problems"})
+        assert said in answer.json["problems"][""]
         assert not list(results.glob("comparison-*"))
         assert web_app(results)[0].test_client().get("/pool/comparison").status_code == 405
+
+    def test_other_websites_neither_read_nor_compare(self, results: Path) -> None:
+        client = web_app(results)[0].test_client()
+        other = {"Origin": "http://evil.example"}
+        for path in ("runs", "runs/first", "results/first/summary.json"):
+            answer = client.get(f"/pool/{path}", headers=other)
+            assert answer.status_code == 403, path
+            assert "comes from another website" in answer.json["problems"][""]
+        answer = client.post("/pool/comparison", json={"runs": ["first", "second"]})
+        assert answer.status_code == 403
+        assert "reload the page" in answer.json["problems"][""]
+        assert not list(results.glob("comparison-*"))

@@ -17,8 +17,8 @@ from loadtest.live.second import Point
 from loadtest.model.distribution import Distribution
 from loadtest.runfile.reader import Run
 from tests.accessibility import barriers, faint
-from tests.conftest import screenshots
 from tests.live.test_web_ui import Web
+from tests.pictures import keep_picture
 from tests.processes import (
     PATIENCE_SECONDS,
     fetch,
@@ -48,7 +48,7 @@ def locust(folder: Path, url: URL, *more: Any, files: str = "scenarios/point_sel
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: answers(address), "the web UI")
-        yield Web(process, address, results, str(url.password), screenshots())
+        yield Web(process, address, results, str(url.password))
 
 
 def answers(address: str) -> bool:
@@ -147,7 +147,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
     assert re.search(r"p95 [\d.]+ (µs|ms|s)", watched.chart("Checkout"))
-    page.screenshot(path=web.screenshots / "live-running.png", full_page=True)
+    keep_picture(page, "live-running")
 
     stop(web, page)
     expect(page.get_by_role("status")).to_have_text("Run 1: stopped")
@@ -193,15 +193,7 @@ def have_two_runs(web: Web, browser: Browser) -> None:
     page.close()
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"),
-    [
-        (390, "light"),
-        (1280, "dark"),
-        pytest.param(390, "dark", marks=pytest.mark.long),
-        pytest.param(1280, "light", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
 def test_it_shows_the_last_minutes_when_it_is_opened_late(
     web: Web, browser: Browser, width: int, scheme: Any
 ) -> None:
@@ -225,7 +217,7 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
     assert faint(page) == []
     assert barriers(page) == []
-    page.screenshot(path=web.screenshots / f"live-{width}-{scheme}.png", full_page=True)
+    keep_picture(page, "live")
     page.set_viewport_size({"width": 700, "height": 900})
     fits = "charts.every(({box, plot}) => plot.width === box.clientWidth)"
     until(lambda: page.evaluate(fits), "charts of another size")
@@ -329,7 +321,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     expect(row).not_to_have_text(before)
     for figure in ("Overflow", "Waiting", "Timeouts", "Load generator"):
         expect(page.get_by_role("row", name=re.compile(f"^{figure}"))).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-tab.png", full_page=True)
+    keep_picture(page, "locust-tab")
     assert barriers(page, "main") == [], "the rest of the page is Locust's"
     below = page.get_by_role("table").bounding_box()
     shown = links.bounding_box()

@@ -15,14 +15,15 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from loadtest.live import page as live_page
+from loadtest.live.comparing.request_guard import TOKEN_HEADER
 from loadtest.live.finished_runs import FinishedRun
 from loadtest.live.run_comparison import ComparisonReports
 from loadtest.model.pool import parse_pool
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import interval
-from tests.conftest import screenshots
 from tests.live.measured_runs import result, three_runs, web_app
+from tests.pictures import keep_picture
 from tests.undisturbed import without_figures
 
 pytestmark = pytest.mark.browser
@@ -54,13 +55,13 @@ class Visited:
     def _answer(self, route: Route) -> None:
         asked = route.request
         path = asked.url.removeprefix(ADDRESS)
-        kind = asked.headers.get("content-type")
+        sent = {TOKEN_HEADER.lower(), "content-type"}
         with self.app.test_client() as client:
             answer = client.open(
                 path,
                 method=asked.method,
                 data=asked.post_data_buffer,
-                content_type=kind,
+                headers={name: text for name, text in asked.headers.items() if name in sent},
                 buffered=True,
             )
         headers = dict(answer.headers)
@@ -257,7 +258,7 @@ def test_it_fits_and_has_no_barriers(
     expect(page.locator("#runs tbody tr")).to_have_count(4)
     assert page.evaluate(fits) <= width
     assert barriers(page) == []
-    page.screenshot(path=screenshots() / f"runs-{width}-{scheme}.png", full_page=True)
+    keep_picture(page, "runs")
     box(page, "5+10").check()
     box(page, "20+0").check()
     expect(page.locator("#overlaid figure")).to_have_count(9)
@@ -265,6 +266,6 @@ def test_it_fits_and_has_no_barriers(
     assert page.evaluate(fits) <= width
     assert barriers(page) == []
     assert faint(page) == []
-    page.screenshot(path=screenshots() / f"overlay-{width}-{scheme}.png", full_page=True)
+    keep_picture(page, "overlay")
     assert visited.complaints == []
     page.close()

@@ -20,7 +20,7 @@ from loadtest.load import plugin  # noqa: F401 - it adds the options to Locust's
 from loadtest.model.interval import total
 from loadtest.runfile.reader import Run, read_run
 from tests.accessibility import barriers
-from tests.conftest import screenshots
+from tests.pictures import keep_picture
 from tests.processes import (
     PATIENCE_SECONDS,
     Running,
@@ -43,7 +43,6 @@ class Web:
     address: str
     results: Path
     password: str
-    screenshots: Path
 
     def runs(self) -> dict[Path, Run]:
         """All runs so far, by file, in the order in which they began."""
@@ -84,7 +83,7 @@ def served(
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(folder / "log", *command, env=environment) as process:
         process.until(lambda: fetch(address), "the web UI")
-        yield Web(process, address, results, server.password, screenshots())
+        yield Web(process, address, results, server.password)
 
 
 @pytest.fixture
@@ -193,7 +192,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
         page.set_viewport_size({"width": width, "height": 900})
         page.reload()
         open_form(page)
-        page.screenshot(path=web.screenshots / f"locust-form-{width}.png", full_page=True)
+        keep_picture(page, "locust-form")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         assert barriers(page, "main") == []
     load = page.get_by_role("button", name="Load test")
@@ -207,7 +206,7 @@ def test_the_form_fits_every_width_and_has_no_barriers(web: Web, page: Page) -> 
     assert texts.count() > 30
     assert cut == []
     assert barriers(page, "main") == []
-    page.screenshot(path=web.screenshots / "locust-form-open.png", full_page=True)
+    keep_picture(page, "locust-form-open")
     load.press("Space")
     expect(field(page, "seed")).to_be_hidden()
 
@@ -256,7 +255,7 @@ def test_a_changed_pool_runs_at_the_next_start_without_a_restart(web: Web, page:
     first = web.next_run(known)
     see(page, "Stop")
     expect(page.get_by_role("cell", name="select", exact=True)).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-running.png", full_page=True)
+    keep_picture(page, "locust-running")
     metrics = samples(fetch(f"{web.address}/metrics"))
     stop(page)
     one = web.finished(first)
@@ -345,7 +344,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
     known = set(web.runs())
     start(page, pool_size="5", max_overflow="-7", pool_name="wrong")
     expect(page.get_by_text("max_overflow: must be at least -1")).to_be_visible()
-    page.screenshot(path=web.screenshots / "locust-refused.png", full_page=True)
+    keep_picture(page, "locust-refused")
     overflow, timeout = field(page, "max_overflow"), field(page, "pool_timeout")
     expect(overflow).to_have_accessible_description(re.compile("^must be at least -1"))
     expect(overflow).to_be_focused()
@@ -357,7 +356,7 @@ def test_a_pool_that_cannot_be_is_refused_with_the_reason_and_the_next_one_runs(
         expect(wrong).to_have_accessible_description(re.compile(f"^{said}"))
         expect(wrong).to_have_attribute("aria-invalid", "true")
         expect(page.get_by_role("alert")).to_contain_text(said)
-    page.screenshot(path=web.screenshots / "locust-mistakes.png", full_page=True)
+    keep_picture(page, "locust-mistakes")
     statistics = json.loads(fetch(f"{web.address}/stats/requests"))
     assert statistics["user_count"] == 0
     assert set(web.runs()) == known
@@ -448,9 +447,8 @@ def test_the_database_and_its_password_are_nowhere_to_be_seen(web: Web, page: Pa
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
-    tmp_path: Path, server: PrivateServer, page: Page, number: signal.Signals
+    tmp_path: Path, server: PrivateServer, page: Page
 ) -> None:
     port, results = free_port(), tmp_path / "results"
     command = locust_command(
@@ -458,12 +456,12 @@ def test_a_signal_ends_a_run_of_the_web_ui_in_good_order(
     )
     environment = {"LOADTEST_DATABASE_URL": server.url.render_as_string(hide_password=False)}
     with running(tmp_path / "log", *command, env=environment) as process:
-        web = Web(process, f"http://127.0.0.1:{port}", results, server.password, tmp_path)
+        web = Web(process, f"http://127.0.0.1:{port}", results, server.password)
         process.until(lambda: fetch(web.address), "the web UI")
         form = {"user_count": 2, "spawn_rate": 2}
         assert page.request.post(f"{web.address}/swarm", form=form).ok
         path = web.next_run(set())
-        assert stop_with(process, number) == 0
+        assert stop_with(process, signal.SIGINT) == 0
 
     run = read_run(path)
     assert list(run.problems) == []

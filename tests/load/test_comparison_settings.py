@@ -167,3 +167,7 @@ def test_chosen_user_classes_cannot_be_compared() -> None:
 )
 def test_a_page_for_this_machine_only(arguments: list[str], local: bool) -> None:
     assert served(*arguments).local is local
+
+
+def test_the_results_of_a_comparison_need_a_folder() -> None:
+    assert "with a folder as --results" in served("--results", "one.jsonl").refusal

@@ -149,7 +149,7 @@ def test_tables_that_somebody_still_uses_are_named_and_left(
     assert "Traceback" not in process.output
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_tables_that_somebody_uses_keep_a_run_from_beginning(
     tmp_path: Path, url: URL, admin: Engine
@@ -209,7 +209,7 @@ def _everybodys(server: PrivateServer) -> str:
     return "GLOBAL" if server.program.kind == "mariadb" and version >= (11, 5) else ""
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_tasks_that_want_more_than_was_announced_end_the_run(
     tmp_path: Path, url: URL, admin: Engine, server: PrivateServer
 ) -> None:
@@ -240,7 +240,7 @@ def test_tasks_that_want_more_than_was_announced_end_the_run(
     assert verdict_exit_code(summary) == 4
 
 
-@pytest.mark.database
+@pytest.mark.server
 def test_more_than_a_share_of_the_free_connections_is_refused(
     tmp_path: Path, url: URL, admin: Engine, few: int
 ) -> None:
@@ -254,7 +254,7 @@ def test_more_than_a_share_of_the_free_connections_is_refused(
     assert TABLE not in inspect(admin).get_table_names()
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_who_agrees_may_take_more(tmp_path: Path, url: URL, few: int) -> None:
     pool = ("--pool-size", 27, "--max-overflow", 0, "-u", 27, "--allow-overload")
@@ -369,7 +369,7 @@ def test_it_ends_itself_when_a_full_server_does_not_tell_any_more(
     assert "Traceback" not in process.output
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, other: URL) -> None:
     command = crowd(tmp_path, url, few, "-t", "8s", "--no-abort")
@@ -387,7 +387,7 @@ def test_it_goes_on_where_it_was_told_to(tmp_path: Path, url: URL, few: int, oth
     assert "stop as soon as" not in process.output
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few: int) -> None:
     command = crowd(tmp_path, url, 2 * few, "-t", "6s")
@@ -401,7 +401,7 @@ def test_a_run_that_is_refused_itself_harms_nobody(tmp_path: Path, url: URL, few
     assert result.footer.totals.counters["errors.too_many_connections"] > REFUSED
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_an_experiment_ends_with_the_run_that_was_ended(
     tmp_path: Path, url: URL, few: int, other: URL

@@ -280,6 +280,7 @@ def test_requests_that_gevent_timeout_ends_failed_wherever_it_is_caught(
     assert whole.counters["opened"] >= cut_off
 
 
+@pytest.mark.long
 def test_a_pool_is_not_recommended_for_requests_that_it_answers_with_an_error(
     tmp_path: Path, environment: dict[str, str], loadtest: Process
 ) -> None:

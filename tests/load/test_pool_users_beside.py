@@ -65,7 +65,7 @@ def run(folder: Path, *more: str, url: URL | None) -> Running:
 
 
 @pytest.mark.server
-@pytest.mark.parametrize("rate", [0, 40])
+@pytest.mark.parametrize("rate", [pytest.param(0, marks=pytest.mark.long), 40])
 def test_their_requests_are_measured_and_their_checkouts_are_not(
     tmp_path: Path, url: URL, rate: int
 ) -> None:

@@ -250,6 +250,7 @@ def test_a_worker_that_is_told_to_start_before_it_is_ready_measures_all_the_same
         assert "Traceback" not in slow.output
 
 
+@pytest.mark.long
 def test_a_wrong_clock_is_named_and_its_seconds_are_put_right(tmp_path: Path, url: URL) -> None:
     shift = 3.3
     with cluster(tmp_path, url) as one:

@@ -12,7 +12,6 @@ from sqlalchemy import URL, Column, Engine, Integer, MetaData, Table, inspect, t
 from loadtest.load.setup.scenario_tables import metadata_of
 from loadtest.model.errors import UsageError
 from loadtest.runfile.reader import read_run
-from tests.conftest import long
 from tests.processes import Running, locust_command, run_locust, running
 
 pytestmark = pytest.mark.server
@@ -69,13 +68,11 @@ def assert_refused(ended: Running, folder: Path, message: str) -> None:
     assert not list(folder.glob("results/**/*.jsonl"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        long(["--max-overflow", "-7"], "max_overflow: must be at least -1"),
-        long(["--poolclass", "StaticPool"], "invalid choice: 'StaticPool'"),
-        long(["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
-        long(["--warmup", "a while"], "warmup: 'a while' is not a duration"),
+        (["--pool-size", "many"], "argument --pool-size: invalid int value: 'many'"),
         (["--warmup", "1s"], "--warmup 1s leaves no time to measure"),
     ],
 )
@@ -92,49 +89,20 @@ def test_several_wrong_settings_are_listed_at_once(tmp_path: Path, url: URL) -> 
     assert ended.output.count("pool settings: ") == 3
 
 
-@pytest.mark.parametrize(
-    ("address", "message"),
-    [
-        (f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x", "no database answers at 127.0.0.1:9"),
-        long(f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:x/x", "the database URL is not valid"),
-        long(
-            f"postgresql://me:{PASSWORD}@127.0.0.1/x", "the database URL starts with postgresql://"
-        ),
-        long(
-            f"mysql+pymysql://me:{PASSWORD}@127.0.0.1", "the database URL does not name a database"
-        ),
-    ],
-)
-def test_addresses_that_lead_nowhere(tmp_path: Path, address: str, message: str) -> None:
-    ended = run(tmp_path, address)
+@pytest.mark.long
+def test_an_address_that_leads_nowhere(tmp_path: Path) -> None:
+    ended = run(tmp_path, f"mysql+pymysql://me:{PASSWORD}@127.0.0.1:9/x")
 
-    assert_refused(ended, tmp_path, message)
+    assert_refused(ended, tmp_path, "no database answers at 127.0.0.1:9")
     assert PASSWORD not in ended.output
 
 
 @pytest.mark.long
-def test_a_wrong_password(tmp_path: Path, url: URL) -> None:
-    ended = run(tmp_path, url.set(password=PASSWORD))
-
-    assert_refused(ended, tmp_path, "refuses user 'loadtest'")
-    assert PASSWORD not in ended.output
-
-
-@pytest.mark.long
-def test_a_database_that_is_not_there(tmp_path: Path, url: URL) -> None:
-    ended = run(tmp_path, url.set(database="elsewhere"))
-
-    assert ended.wait() == 2
-    assert "'elsewhere'" in ended.output
-    assert str(url.password) not in ended.output
-    assert "Traceback" not in ended.output
-
-
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("folder", "cannot create a results folder in"),
-        long("file.jsonl", "cannot write the result file"),
+        ("file.jsonl", "cannot write the result file"),
     ],
 )
 def test_results_that_cannot_be_written(tmp_path: Path, url: URL, name: str, message: str) -> None:

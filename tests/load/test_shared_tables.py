@@ -37,7 +37,7 @@ from loadtest.runfile.reader import read_run
 from tests.processes import running, stop_with
 from tests.survival.scene import assert_nothing_left, at, by_hand, run_command, under_way
 
-pytestmark = pytest.mark.database
+pytestmark = pytest.mark.server
 POINT = "loadtest_point_item"
 SHARED = "loadtest_shared"
 USED = "another load test is using the table"
@@ -71,7 +71,13 @@ def other(url: URL) -> Iterator[Connection]:
         yield connection
 
 
-@pytest.mark.parametrize("command", [by_hand, pytest.param(run_command, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        pytest.param(by_hand, marks=pytest.mark.database),
+        pytest.param(run_command, marks=pytest.mark.long),
+    ],
+)
 def test_the_second_is_refused_and_the_first_goes_on(
     tmp_path: Path, url: URL, admin: Engine, command: Callable[[Path], list[str]]
 ) -> None:
@@ -94,6 +100,7 @@ def test_the_second_is_refused_and_the_first_goes_on(
     assert POINT not in inspect(admin).get_table_names()
 
 
+@pytest.mark.database
 def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
     url: URL, admin: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -110,6 +117,7 @@ def test_tables_that_somebody_uses_are_neither_made_anew_nor_dropped(
     assert SHARED not in inspect(admin).get_table_names()
 
 
+@pytest.mark.database
 def test_tables_of_a_run_under_way_are_not_dropped(
     url: URL, admin: Engine, other: Connection
 ) -> None:
@@ -124,6 +132,7 @@ def test_tables_of_a_run_under_way_are_not_dropped(
     assert SHARED not in inspect(admin).get_table_names()
 
 
+@pytest.mark.database
 def test_names_are_those_of_one_database(url: URL, admin: Engine, other: Connection) -> None:
     claim_tables(other, "elsewhere", [SHARED])
     claim_tables(other, url.database, ["loadtest_else"])
@@ -133,6 +142,7 @@ def test_names_are_those_of_one_database(url: URL, admin: Engine, other: Connect
             claim_tables(connection, None, [SHARED, "loadtest_else"])
 
 
+@pytest.mark.database
 def test_who_was_away_and_finds_another_there_says_so_and_goes_on(
     url: URL, admin: Engine, other: Connection, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -153,6 +163,7 @@ def test_who_was_away_and_finds_another_there_says_so_and_goes_on(
     assert [USED in record.message for record in caplog.records] == [True]
 
 
+@pytest.mark.database
 def test_a_server_that_has_no_such_locks_is_used_all_the_same(
     url: URL, admin: Engine, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -61,7 +61,6 @@ for engine in (shop, audit):
         ("", [20, 20, 20]),
         ("shop", [20, 20, 2]),
         ("logs", [3, 2, 20]),
-        ("__main__:13", [3, 20, 2]),
         ("__main__:13 <module>", [3, 20, 2]),
         ("orders", [3, 2, 2]),
     ],
@@ -82,8 +81,9 @@ def test_the_pool_that_is_meant_has_a_recording_of_its_own(tmp_path: Path) -> No
     with tool_end(tmp_path) as tool:
         env = tool.environment(pool={"pool_size": 3}, engine="__main__:13")
         python(BEGIN + SEVERAL, cwd=tmp_path, env=env)
-        shop, audit, _ = tool.messages()
+        shop, audit, logs = tool.messages()
     assert shop["set"] == audit["set"]
+    assert (audit["own"]["pool_size"], logs["set"]["pool_size"]) == (2, 2)
     recordings = {run.pool_name: counted_in(run) for run in runs_in(tmp_path / "recordings")}
     assert recordings[shop["recording"]]["checkouts"] == 1
     assert recordings[audit["recording"]]["checkouts"] == 1
@@ -232,7 +232,7 @@ print(json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
     assert not imported & {"pydantic", "typer", "locust", "gevent", "hdrh", "msgspec", "psutil"}
 
 
-@pytest.mark.parametrize("orders", ["", "{}", '{"tell": 3, "pool": []}', "no JSON"])
+@pytest.mark.parametrize("orders", ['{"tell": 3, "pool": []}', "no JSON"])
 def test_orders_that_make_no_sense_do_not_keep_the_application_from_starting(
     tmp_path: Path, orders: str
 ) -> None:

@@ -69,12 +69,10 @@ print(json.dumps(found))
 """
 POOLS = {
     "20+0": "20+0",
-    "3000+inf": "3000+inf",
     "nullpool": "poolclass=NullPool",
     "fair": "poolclass=FairPool,pool_size=20,max_overflow=0",
     "as-is": "as-is",
     "as-is with a size": "as-is,pool_size=9",
-    "timeout": "as-is,pool_timeout=2",
     "all": "poolclass=QueuePool,pool_size=8,max_overflow=2,pool_timeout=2,pool_recycle=60,"
     "pool_pre_ping=true,pool_use_lifo=true,pool_reset_on_return=none",
 }

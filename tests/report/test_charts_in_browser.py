@@ -11,6 +11,7 @@ from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
 from tests.pictures import VIEWS, Scheme, keep_picture
+from tests.report.pages import figureless
 from tests.report.test_figures import eventful
 
 pytestmark = pytest.mark.browser
@@ -227,7 +228,7 @@ def test_the_figures_are_files(report: str) -> None:
 def test_what_repeats_the_whole_is_copied(browser: Browser, tmp_path: Path) -> None:
     folder = experiment(tmp_path, rounds=5)
     add_to_plan(folder, command="loadtest compare scenarios/hot_row.toml")
-    render([folder], folder)
+    figureless(folder, out=folder)
     page = browser.new_page()
     page.goto((folder / "report.html").as_uri())
     line, command = page.locator("pre.copied").all_inner_texts()

@@ -21,6 +21,7 @@ from tests.analysis.builders import run
 from tests.analysis.driven_pools import load, web
 from tests.analysis.recorded_shop import CALL, LIST, PAY, place, quick, shortage
 from tests.pictures import VIEWS, Scheme, keep_picture
+from tests.report.pages import figureless
 from tests.report.test_text_sizes import PAPER, odd
 from tests.runfile.driven_runs import part
 
@@ -108,7 +109,7 @@ def test_the_log_of_each_run_is_linked(page: str, folder: Path) -> None:
     assert [name for _, name in links] == [f"{s}+0-{r}.app.log" for s in SIZES for r in (1, 2, 3)]
     assert links[0][0] == "runs/2%2B0-1.app.log"
     elsewhere = folder / "elsewhere"
-    render([folder], elsewhere)
+    figureless(folder, out=elsewhere)
     assert 'href="../runs/2%2B0-1.app.log"' in (elsewhere / "report.html").read_text()
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.interval import Interval
 from loadtest.model.task_use import TaskUse
-from loadtest.report.render import render
 from tests.analysis.builders import interval, run
+from tests.report.pages import page_of
 
 TIMEOUTS = {"requests": 60, "failures": 40, "errors.pool_timeout": 40, "timeouts": 40}
 TOO_SMALL = "or the pool is too small."
@@ -24,9 +24,7 @@ def second(*, deadlocked: bool) -> Interval:
 
 
 def errors_table(folder: Path) -> str:
-    render([folder], folder)
-    page = (folder / "report.html").read_text()
-    return page.partition(">Errors by kind</h2>")[2].partition("</section>")[0]
+    return page_of(folder).partition(">Errors by kind</h2>")[2].partition("</section>")[0]
 
 
 def test_timeouts_of_a_deadlocked_pool_have_the_advice_of_the_finding(tmp_path: Path) -> None:

@@ -12,8 +12,9 @@ import pytest
 from loadtest.analysis.findings.rules import DOUBTS
 from loadtest.analysis.findings.trust_gate import INVALID_CODES
 from loadtest.report.render import render
-from tests.analysis.builders import SECOND, change_header, experiment, interval, run, steady
+from tests.analysis.builders import SECOND, change_header, interval, run, steady
 from tests.findings.runs import RECORDED
+from tests.report.pages import page_of
 
 VOID = {"meta", "link", "br", "img", "hr", "input", "wbr", "source"}
 
@@ -41,10 +42,8 @@ class _Page(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def text(tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=5)
-    render([folder], folder)
-    return (folder / "report.html").read_text()
+def text(experiment_report: Path) -> str:
+    return (experiment_report / "report.html").read_text()
 
 
 def test_nothing_comes_from_elsewhere(text: str) -> None:
@@ -108,8 +107,7 @@ def test_several_processes_are_in_the_head_the_table_and_the_findings(
 ) -> None:
     parts = [interval(0, process=name, counters={"requests": 9}) for name in "abcd"]
     run(tmp_path, parts, "20+10")
-    render([tmp_path], tmp_path)
-    several = (tmp_path / "report.html").read_text()
+    several = page_of(tmp_path)
     assert "300 users · 4 processes · 1 round" in several
     assert "4 processes × (20 + 10) = up to 120 connections: each" in several
     assert re.search(r"connections allowed in total</th>\s*<td[^>]*>120</td>", several)
@@ -138,8 +136,7 @@ def test_where_most_requests_failed_the_error_is_said_on_top(tmp_path: Path) -> 
     counters = {"requests": 100, "failures": 94, "errors.write_conflict": 94, "cpu": SECOND}
     part = replace(interval(counters=counters), examples={"write_conflict": "(1020, 'changed')"})
     run(tmp_path, [part], "5+10")
-    render([tmp_path], tmp_path)
-    text = (tmp_path / "report.html").read_text()
+    text = page_of(tmp_path)
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
     assert ">Most requests failed</h2>" in banner
     assert (
@@ -150,10 +147,7 @@ def test_where_most_requests_failed_the_error_is_said_on_top(tmp_path: Path) -> 
     assert "5+10<small>failing</small></th>" in text
 
 
-def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> None:
-    experiment(tmp_path)
-    render([tmp_path], tmp_path)
-    text = (tmp_path / "report.html").read_text()
+def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(text: str) -> None:
     assert 'role="alert"' not in text
     # That most requests failed with it is the first finding all the same.
     findings = text[text.index(">Findings</h2>") :]
@@ -170,16 +164,14 @@ def test_a_failing_pool_beside_a_recommended_one_is_no_alarm(tmp_path: Path) -> 
     ],
 )
 def test_a_real_run_that_is_not_valid_is_said_on_top(tmp_path: Path, key: str, said: str) -> None:
-    render([RECORDED / key / "run.jsonl"], tmp_path)
-    text = (tmp_path / "report.html").read_text()
+    text = page_of(tmp_path, RECORDED / key / "run.jsonl")
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
     assert "This measurement is not valid" in banner
     assert said in banner
 
 
 def test_a_real_run_that_is_valid_needs_no_banner(tmp_path: Path) -> None:
-    render([RECORDED / "yielding" / "run.jsonl"], tmp_path)
-    assert 'role="alert"' not in (tmp_path / "report.html").read_text()
+    assert 'role="alert"' not in page_of(tmp_path, RECORDED / "yielding" / "run.jsonl")
 
 
 def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
@@ -200,8 +192,7 @@ def test_an_invalid_pool_is_said_on_top(tmp_path: Path) -> None:
 def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path) -> None:
     counters = {"requests": 9000, "failures": 4000, "errors.deadlock": 4000, "cpu": SECOND}
     run(tmp_path, [interval(counters=counters)], "20+0")
-    render([tmp_path], tmp_path)
-    text = (tmp_path / "report.html").read_text()
+    text = page_of(tmp_path)
     banner = text[text.index('role="alert"') : text.index('class="verdict')]
     assert banner.count("<li>") == 1
     assert "The load generator used" in banner
@@ -213,8 +204,7 @@ def test_the_banner_has_why_a_pool_is_not_valid_and_nothing_else(tmp_path: Path)
 def test_lower_bounds_are_marked(tmp_path: Path) -> None:
     parts = [interval(counters={"requests": 50}, wait=[2] * 50, unfinished=[1900] * 50)]
     run(tmp_path, parts)
-    render([tmp_path], tmp_path)
-    assert "<td>≥ 1.90 s</td>" in (tmp_path / "report.html").read_text()
+    assert "<td>≥ 1.90 s</td>" in page_of(tmp_path)
 
 
 def test_a_number_is_not_torn_from_its_unit_in_a_sentence(text: str) -> None:
@@ -248,8 +238,7 @@ def test_what_the_server_and_the_load_were_told_has_units(tmp_path: Path) -> Non
     server = {"version": "11", "private": True, "variables": variables}
     load = {"users": 3, "duration": 5.0, "warmup": 1.0}
     run(tmp_path, [interval(counters={"requests": 9})], server=server, load=load)
-    render([tmp_path], tmp_path)
-    page = (tmp_path / "report.html").read_text()
+    page = page_of(tmp_path)
     facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert facts["innodb_buffer_pool_size"] == "128 MiB"
     assert facts["innodb_lock_wait_timeout"] == "50 s"
@@ -264,8 +253,7 @@ def test_stages_and_what_broke_are_told_as_the_command_line_has_them(tmp_path: P
         {"kind": "connect-delay", "at": 0.0, "length": None, "delay": 0.15},
     ]
     run(tmp_path, [interval()], load={"duration": 5.0, "stages": [rising], "faults": faults})
-    render([tmp_path], tmp_path)
-    page = (tmp_path / "report.html").read_text()
+    page = page_of(tmp_path)
     facts = dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page))
     assert facts["stages"] == "rush=5s:50-300/s+9"
     assert facts["faults"] == "freeze@4s+2s, connect-delay:0.15s"
@@ -281,8 +269,7 @@ def test_what_a_load_does_without_is_not_told(text: str) -> None:
 def test_settings_beyond_the_sizes_are_shown_where_they_differ(tmp_path: Path) -> None:
     steady(tmp_path, "a:pool_size=20,pool_timeout=2", [700], started=1)
     steady(tmp_path, "b:20+10", [701], started=2)
-    render([tmp_path], tmp_path)
-    text = re.sub(r">\s+<", "><", (tmp_path / "report.html").read_text())
+    text = re.sub(r">\s+<", "><", page_of(tmp_path))
     assert '<th scope="row">pool_timeout</th><td>2</td><td>30</td>' in text
     assert "pool_pre_ping" not in text
 

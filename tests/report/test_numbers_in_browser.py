@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from loadtest.model.interval import SERVER
 from loadtest.report.render import render
-from tests.analysis.builders import SECOND, experiment, interval, run
+from tests.analysis.builders import SECOND, interval, run
 from tests.report.test_figures import eventful
 
 
@@ -22,11 +22,13 @@ def alone(folder: Path) -> None:
     run(folder, parts, "20+0")
 
 
-@pytest.fixture(scope="module", params=[experiment, alone])
-def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp("results")
-    request.param(folder)
-    render([folder], folder)
+@pytest.fixture(scope="module", params=["experiment", "alone"])
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory, experiment_report: Path) -> str:
+    folder = experiment_report
+    if request.param == "alone":
+        folder = tmp_path_factory.mktemp("results")
+        alone(folder)
+        render([folder], folder)
     return (folder / "report.html").as_uri()
 
 

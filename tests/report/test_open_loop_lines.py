@@ -8,9 +8,9 @@ from typing import Any
 
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.report.pool_table import LineGroup, line_groups
-from loadtest.report.render import render
 from loadtest.runfile.reader import Run
 from tests.analysis.builders import header, interval, run
+from tests.report.pages import page_of
 
 
 def _open(folder: Path, pool: str = "20+0", **load: Any) -> Run:
@@ -31,8 +31,7 @@ def _group(heading: str, *runs: Run) -> LineGroup | None:
 
 
 def _text(folder: Path) -> str:
-    render([folder], folder)
-    return (folder / "report.html").read_text().replace("\xa0", " ")
+    return page_of(folder).replace("\xa0", " ")
 
 
 def test_an_open_loop_has_lines_of_its_own(tmp_path: Path) -> None:

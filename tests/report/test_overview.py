@@ -8,8 +8,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from loadtest.analysis.summarize import summarize
 from loadtest.report.overview import OVERVIEW_HEADINGS, overview_rows
-from loadtest.report.render import read_measurements, render
+from loadtest.report.render import read_measurements
 from tests.analysis.builders import SECOND, interval, run, steady
+from tests.report.pages import figureless
 
 
 def result(folder: Path) -> Path:
@@ -39,15 +40,22 @@ def test_a_row_has_what_is_read_and_what_it_sorts_by(tmp_path: Path) -> None:
 
 def test_one_pool_alone_needs_no_overview(tmp_path: Path) -> None:
     steady(tmp_path, "20+0", [700])
-    assert overview_rows(render([tmp_path], tmp_path)) == []
+    assert overview_rows(figureless(tmp_path, out=tmp_path)) == []
     assert 'class="overview' not in (tmp_path / "report.html").read_text()
 
 
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Where the report of three pools is."""
+    folder = result(tmp_path_factory.mktemp("pools"))
+    figureless(folder, out=folder)
+    return (folder / "report.html").as_uri()
+
+
 @pytest.fixture
-def page(browser: Browser, tmp_path: Path) -> Iterator[Page]:
-    render([result(tmp_path)], tmp_path)
+def page(browser: Browser, address: str) -> Iterator[Page]:
     page = browser.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
+    page.goto(address)
     yield page
     page.close()
 
@@ -86,12 +94,11 @@ def test_it_sorts_with_the_keyboard_and_names_by_their_numbers(page: Page) -> No
 
 @pytest.mark.browser
 def test_without_scripts_it_is_a_table_with_nothing_to_press(
-    browser: Browser, tmp_path: Path
+    browser: Browser, address: str
 ) -> None:
-    render([result(tmp_path)], tmp_path)
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto((tmp_path / "report.html").as_uri())
+    page.goto(address)
     assert order(page) == ["9+0", "100+0", "20+0"]
     assert page.get_by_role("button").count() == 0
     context.close()

@@ -8,8 +8,8 @@ from urllib.parse import unquote
 import pytest
 
 from loadtest.report.page_template import first_sentence, further_sentences, slug
-from loadtest.report.render import render
-from tests.analysis.builders import experiment, steady
+from tests.analysis.builders import steady
+from tests.report.pages import figureless, page_of
 
 
 class Headings(HTMLParser):
@@ -30,16 +30,8 @@ class Headings(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = experiment(tmp_path_factory.mktemp("results"), rounds=5)
-    (folder / "runs" / "20+0-1.log").write_text("a log\n")
-    render([folder], folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def page(folder: Path) -> str:
-    return (folder / "report.html").read_text()
+def page(experiment_report: Path) -> str:
+    return (experiment_report / "report.html").read_text()
 
 
 def test_verdict_findings_table_figures_and_details_follow_each_other(page: str) -> None:
@@ -59,13 +51,15 @@ def test_every_heading_has_an_identifier_and_every_section_a_link(page: str) -> 
     assert inside == [f"#{place}" for rank, place in headings.ids if rank == "h2"]
 
 
-def test_files_are_linked_from_where_the_page_is(folder: Path, page: str, tmp_path: Path) -> None:
+def test_files_are_linked_from_where_the_page_is(
+    experiment_report: Path, page: str, tmp_path: Path
+) -> None:
     beside = [link for link in Headings(page).links if not link.startswith("#")]
     assert {"summary.json", "experiment.json", "runs/20%2B0-1.jsonl", "runs/20%2B0-1.log"} <= {
         *beside
     }
-    assert all((folder / unquote(link)).is_file() for link in beside)
-    render([folder], tmp_path / "elsewhere")
+    assert all((experiment_report / unquote(link)).is_file() for link in beside)
+    figureless(experiment_report, out=tmp_path / "elsewhere")
     links = Headings((tmp_path / "elsewhere" / "report.html").read_text()).links
     outside = [link for link in links if link.startswith("..")]
     assert len(outside) == 16  # the runs and a log
@@ -75,8 +69,7 @@ def test_files_are_linked_from_where_the_page_is(folder: Path, page: str, tmp_pa
 def test_names_that_make_one_identifier_are_told_apart(tmp_path: Path) -> None:
     steady(tmp_path, "a+b:5+0", [9])
     steady(tmp_path, "verdict:5+0", [9], started=2)
-    render([tmp_path], tmp_path)
-    ids = [place for _, place in Headings((tmp_path / "report.html").read_text()).ids]
+    ids = [place for _, place in Headings(page_of(tmp_path)).ids]
     assert len(set(ids)) == len(ids)
 
 

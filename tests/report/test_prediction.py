@@ -40,6 +40,14 @@ def prediction(tmp_path_factory: pytest.TempPathFactory) -> Prediction:
     return predict(observed, settings_grid(observed, "5,10,20", "0,10", None), workers=1)
 
 
+@pytest.fixture(scope="module")
+def written(prediction: Prediction, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the page and the numbers of the prediction."""
+    folder = tmp_path_factory.mktemp("written") / "new"
+    write_prediction(prediction, ABOUT, folder)
+    return folder
+
+
 def printed(prediction: Prediction, width: int = 80) -> str:
     """What a file would get."""
     out = io.StringIO()
@@ -122,10 +130,9 @@ class TestTable:
 class TestFiles:
     """whatif.json and whatif.html."""
 
-    def test_every_cell_is_in_both(self, prediction: Prediction, tmp_path: Path) -> None:
-        write_prediction(prediction, ABOUT, tmp_path / "new")
-        data = json.loads((tmp_path / "new" / "whatif.json").read_text())
-        page = (tmp_path / "new" / "whatif.html").read_text()
+    def test_every_cell_is_in_both(self, prediction: Prediction, written: Path) -> None:
+        data = json.loads((written / "whatif.json").read_text())
+        page = (written / "whatif.html").read_text()
 
         assert data == prediction_json(prediction, ABOUT)
         assert [(cell["pool_size"], cell["max_overflow"]) for cell in data["cells"]] == [
@@ -136,11 +143,8 @@ class TestFiles:
         assert page.count("<tr>") == 1 + 1 + 1 + 6
         assert "constant, as it was measured at 10" in page
 
-    def test_the_page_needs_nothing_else_and_escapes_names(
-        self, prediction: Prediction, tmp_path: Path
-    ) -> None:
-        write_prediction(prediction, ABOUT, tmp_path)
-        page = (tmp_path / "whatif.html").read_text()
+    def test_the_page_needs_nothing_else_and_escapes_names(self, written: Path) -> None:
+        page = (written / "whatif.html").read_text()
 
         assert "a &lt;b&gt;bold&lt;/b&gt; name" in page
         assert page.count("<script") == 1  # its own
@@ -149,10 +153,9 @@ class TestFiles:
         assert page.count("<svg") == 1
 
     def test_the_figure_has_a_dot_for_each_measured_pool_in_the_map(
-        self, prediction: Prediction, tmp_path: Path
+        self, prediction: Prediction, written: Path, tmp_path: Path
     ) -> None:
-        write_prediction(prediction, ABOUT, tmp_path)
-        with_dot = (tmp_path / "whatif.html").read_text()
+        with_dot = (written / "whatif.html").read_text()
         bare = Prediction(prediction.cells, [], prediction.observed)
         write_prediction(bare, ABOUT, tmp_path)
         without = (tmp_path / "whatif.html").read_text()

@@ -30,17 +30,26 @@ NAMES = {
 }
 
 
-@pytest.fixture(scope="module", params=["short", "long"])
-def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The address of the report; the names of places are short or long."""
-    folder: Path = paying_shop(tmp_path_factory.mktemp(request.param))
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of a recording; the names of places are short."""
+    folder: Path = paying_shop(tmp_path_factory.mktemp("short"))
     render_recording([folder], folder, ReportedTime())
-    page = folder / "report.html"
-    if request.param == "long":
-        for short, name in NAMES.items():
-            page.write_text(page.read_text().replace(broken(short), broken(name)))
-        assert page.read_text().count(broken(NAMES[PAY])) > 2
-    return page.as_uri()
+    return folder / "report.html"
+
+
+@pytest.fixture(scope="module", params=["short", "long"])
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory, page_file: Path) -> str:
+    """The address of the report; the names of places are short or long."""
+    if request.param == "short":
+        return page_file.as_uri()
+    text = page_file.read_text()
+    for short, name in NAMES.items():
+        text = text.replace(broken(short), broken(name))
+    assert text.count(broken(NAMES[PAY])) > 2
+    longer: Path = tmp_path_factory.mktemp("long") / "report.html"
+    longer.write_text(text)
+    return longer.as_uri()
 
 
 def broken(name: str) -> str:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.text import Text
 
 from loadtest.analysis.recordings.clock_time import clock_time
-from loadtest.analysis.recordings.part_of_recording import ReportedTime
+from loadtest.analysis.recordings.part_of_recording import ReportedTime, read_reported_time
 from loadtest.analysis.recordings.read_recording import read_recording
 from loadtest.analysis.recordings.summarize_recording import summarize_recording
 from loadtest.model.errors import UsageError
@@ -39,12 +39,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def summarized(folder: Path) -> RecordingSummary:
+    return summarize_recording(read_recording([folder]))
+
+
+@pytest.fixture(scope="module")
 def page(folder: Path) -> str:
     return (folder / "report.html").read_text()
-
-
-def summary(folder: Path) -> RecordingSummary:
-    return summarize_recording(read_recording([folder]))
 
 
 def printed(found: RecordingSummary) -> str:
@@ -111,7 +112,7 @@ def test_names_from_the_recording_are_escaped(tmp_path: Path) -> None:
     assert "&lt;b&gt;shop.py:1 $x^2$ `pay`" in page
 
 
-def test_the_summary_is_written_as_documented(folder: Path) -> None:
+def test_the_summary_is_written_as_documented(folder: Path, summarized: RecordingSummary) -> None:
     data = json.loads((folder / "summary.json").read_text())
     assert (data["schema"], data["kind"], data["application"]) == (1, "recording", "shop.web")
     (pool,) = data["pools"]
@@ -120,7 +121,7 @@ def test_the_summary_is_written_as_documented(folder: Path) -> None:
     assert pool["places"][0]["place"] == PAY
     assert pool["fix"]["after"] == 1
     assert [finding["code"] for finding in pool["findings"]] == ["held_without_query", "pool_full"]
-    assert data == summary(folder).to_json()
+    assert data == summarized.to_json()
 
 
 def test_every_key_of_the_summary_is_documented(folder: Path) -> None:
@@ -130,8 +131,8 @@ def test_every_key_of_the_summary_is_documented(folder: Path) -> None:
     assert {key for key in keys if not re.search(rf"`{key}(\[\])?`", text)} == set()
 
 
-def test_the_terminal_has_places_waits_findings_and_verdict(folder: Path) -> None:
-    text = printed(summary(folder))
+def test_the_terminal_has_places_waits_findings_and_verdict(summarized: RecordingSummary) -> None:
+    text = printed(summarized)
     assert "shop.web: 15 June 2025, 15:06:40 to 15:07:40 UTC (60.0 s) · 1 process at once" in text
     assert re.search(rf"{re.escape(PAY)} +600 +0 ", text)
     assert f"{LIST}" in text
@@ -141,9 +142,11 @@ def test_the_terminal_has_places_waits_findings_and_verdict(folder: Path) -> Non
 
 
 @pytest.mark.parametrize("width", [80, 100, 120])
-def test_a_narrow_terminal_has_fewer_columns_and_cuts_no_word(folder: Path, width: int) -> None:
+def test_a_narrow_terminal_has_fewer_columns_and_cuts_no_word(
+    summarized: RecordingSummary, width: int
+) -> None:
     file = io.StringIO()
-    print_recording(summary(folder), Console(file=file, width=width, force_terminal=True))
+    print_recording(summarized, Console(file=file, width=width, force_terminal=True))
     lines = Text.from_ansi(file.getvalue()).plain.splitlines()
     assert max(map(len, lines)) <= width
     for first, columns in (("pool", RECORDED_COLUMNS), ("place", PLACE_COLUMNS)):
@@ -163,8 +166,8 @@ def test_a_clean_recording_has_no_findings_in_any_form(tmp_path: Path) -> None:
         assert "pool_full" not in text
 
 
-def test_the_markdown_has_verdict_tables_and_findings(folder: Path) -> None:
-    text = recording_markdown(summary(folder))
+def test_the_markdown_has_verdict_tables_and_findings(summarized: RecordingSummary) -> None:
+    text = recording_markdown(summarized)
     assert text.startswith("## shop.web\n\n**The pool of 'shop' was full for 30.0 s")
     assert f"| {PAY} | 600 |" in text
     assert "- **error**, shop: " in text
@@ -176,11 +179,11 @@ def test_only_a_part_of_the_time_is_reported(folder: Path, tmp_path: Path) -> No
     assert (found.begin, found.end) == (START + 45, START + 60)
     assert found.pools[0].checkout.timeouts == 0
     until = ReportedTime(since="40s", until="30s ago")
-    assert render_recording([folder], tmp_path, until).begin == START + 20
+    assert summarize_recording(read_reported_time([folder], until)).begin == START + 20
 
 
-def test_only_the_busiest_time_is_reported(folder: Path, tmp_path: Path) -> None:
-    found = render_recording([folder], tmp_path, ReportedTime(busiest=20.0))
+def test_only_the_busiest_time_is_reported(folder: Path) -> None:
+    found = summarize_recording(read_reported_time([folder], ReportedTime(busiest=20.0)))
     assert (found.begin, found.end) == (START + 10, START + 30)
     assert found.pools[0].full_seconds == 20
 

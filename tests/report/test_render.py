@@ -11,18 +11,27 @@ import pytest
 
 from benchmarks.report import _example
 from loadtest.model.errors import UsageError
+from loadtest.model.summary import Summary
 from loadtest.report.render import render
 from tests.analysis.builders import experiment, interval, run, steady
 from tests.conftest import ROOT
+from tests.report.pages import figureless
 
 FIGURES = {
     *("sizes.svg", "waits.svg", "phases.svg", "connections.svg", "errors.svg", "generator.svg"),
 }
 
 
-def test_a_whole_experiment_leaves_all_it_should(tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    summary = render([experiment(tmp_path / "in")], out)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Summary]:
+    """The folders of an experiment and of its report, and the summary."""
+    folder = tmp_path_factory.mktemp("whole")
+    runs, out = experiment(folder / "in"), folder / "out"
+    return runs, out, render([runs], out)
+
+
+def test_a_whole_experiment_leaves_all_it_should(whole: tuple[Path, Path, Summary]) -> None:
+    _, out, summary = whole
     assert {path.name for path in out.iterdir()} == {"summary.json", "report.html", "figures"}
     assert {path.name for path in (out / "figures").iterdir()} == FIGURES
     assert json.loads((out / "summary.json").read_text()) == summary.to_json()
@@ -32,9 +41,9 @@ def test_a_whole_experiment_leaves_all_it_should(tmp_path: Path) -> None:
     assert summary.verdict.recommended == "20+0"
 
 
-def test_figures_are_sound_svg_with_a_title(tmp_path: Path) -> None:
-    render([experiment(tmp_path, rounds=2)], tmp_path)
-    for path in (tmp_path / "figures").iterdir():
+def test_figures_are_sound_svg_with_a_title(whole: tuple[Path, Path, Summary]) -> None:
+    _, out, _ = whole
+    for path in (out / "figures").iterdir():
         root = ElementTree.parse(path).getroot()
         assert root.tag == "{http://www.w3.org/2000/svg}svg"
         first = root.find("{http://www.w3.org/2000/svg}text")
@@ -42,14 +51,15 @@ def test_figures_are_sound_svg_with_a_title(tmp_path: Path) -> None:
         assert len(first.text or "") > 20
 
 
-def test_rendering_again_is_the_same_and_leaves_no_old_figures(tmp_path: Path) -> None:
-    experiment(tmp_path, rounds=2)
-    render([tmp_path], tmp_path)
-    before = (tmp_path / "report.html").read_bytes()
-    (tmp_path / "figures" / "old.svg").write_text("<svg/>")
-    render([tmp_path], tmp_path)
-    assert (tmp_path / "report.html").read_bytes() == before
-    assert {path.name for path in (tmp_path / "figures").iterdir()} == FIGURES
+def test_rendering_again_is_the_same_and_leaves_no_old_figures(
+    whole: tuple[Path, Path, Summary],
+) -> None:
+    runs, out, _ = whole
+    before = (out / "report.html").read_bytes()
+    (out / "figures" / "old.svg").write_text("<svg/>")
+    render([runs], out)
+    assert (out / "report.html").read_bytes() == before
+    assert {path.name for path in (out / "figures").iterdir()} == FIGURES
 
 
 def test_a_run_cut_off_in_the_middle_of_a_line_is_read_as_far_as_it_is_sound(
@@ -58,7 +68,7 @@ def test_a_run_cut_off_in_the_middle_of_a_line_is_read_as_far_as_it_is_sound(
     [one] = steady(tmp_path, "20+0", [700], seconds=4)
     lines = one.path.read_bytes().splitlines(keepends=True)
     one.path.write_bytes(b"".join(lines[:3]) + lines[3][:200])
-    summary = render([tmp_path], tmp_path)
+    summary = figureless(tmp_path, out=tmp_path)
     pool = summary.pool("20+0")
     assert (pool.seconds, pool.throughput.per_second) == (2.0, 700.0)
     assert {finding.evidence["problem"].split(" (")[0] for finding in pool.findings} == {
@@ -72,7 +82,7 @@ def test_a_file_that_is_no_run_is_named_and_left_out(tmp_path: Path) -> None:
     steady(tmp_path, "20+0", [700])
     (tmp_path / "runs" / "broken.jsonl").write_text("nonsense\n")
     (tmp_path / "experiment.json").write_text("{")
-    summary = render([tmp_path], tmp_path)
+    summary = figureless(tmp_path, out=tmp_path)
     first, second = summary.experiment["problems"]
     assert first.endswith("broken.jsonl is not a run file: the first line is not a header")
     assert "experiment.json cannot be read" in second
@@ -107,7 +117,7 @@ def test_runs_that_say_next_to_nothing_still_have_a_report(
 def test_single_runs_of_several_folders_are_read_together(tmp_path: Path) -> None:
     steady(tmp_path / "a", "20+0", [700], started=1)
     [other] = steady(tmp_path / "b", "5+10", [300], started=2)
-    summary = render([tmp_path / "a", other.path], tmp_path / "out")
+    summary = figureless(tmp_path / "a", other.path, out=tmp_path / "out")
     assert [pool.name for pool in summary.pools] == ["20+0", "5+10"]
     assert summary.verdict.recommended is None
 
@@ -117,7 +127,7 @@ def test_a_reader_never_sees_half_a_summary(tmp_path: Path) -> None:
     steady(tmp_path, "20+0", [700])
     (tmp_path / "summary.json").write_text("the old one")
     with (tmp_path / "summary.json").open() as old:
-        render([tmp_path], tmp_path)
+        figureless(tmp_path, out=tmp_path)
         assert old.read() == "the old one"
 
 

@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page
 
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
-from tests.analysis.builders import experiment
 from tests.conftest import screenshots
 from tests.pictures import keep_picture
 from tests.report.troubled import troubled
@@ -18,10 +17,12 @@ PAPER = 718  # CSS pixels: A4 without its margins
 
 
 @pytest.fixture(scope="module", params=["sound", "troubled"])
-def report(request: Any, tmp_path_factory: pytest.TempPathFactory) -> str:
-    folder = tmp_path_factory.mktemp(request.param)
-    {"sound": experiment, "troubled": troubled}[request.param](folder)
-    render([folder], folder)
+def report(request: Any, tmp_path_factory: pytest.TempPathFactory, experiment_report: Path) -> str:
+    folder = experiment_report
+    if request.param == "troubled":
+        folder = tmp_path_factory.mktemp("troubled")
+        troubled(folder)
+        render([folder], folder)
     return (folder / "report.html").as_uri()
 
 
@@ -80,15 +81,20 @@ def test_it_fits_asks_for_nothing_and_complains_of_nothing(
 
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_texts_stand_out_from_their_ground(browser: Browser, report: str, scheme: str) -> None:
+def test_it_has_no_barriers_and_texts_stand_out_from_their_ground(
+    browser: Browser, report: str, scheme: str
+) -> None:
     page = opened(browser, report, color_scheme=scheme)
     assert faint(page) == []
+    assert barriers(page) == []
     page.close()
 
 
 @pytest.mark.browser
-def test_on_paper_it_is_black_on_white_whatever_the_screen(browser: Browser, report: str) -> None:
-    page = browser.new_page(color_scheme="dark")
+def test_on_paper_it_is_black_on_white_and_nothing_is_cut_off_or_torn(
+    browser: Browser, report: str
+) -> None:
+    page = browser.new_page(color_scheme="dark", viewport={"width": PAPER, "height": 1016})
     page.goto(report)
     page.emulate_media(media="print")
     colours = page.evaluate(
@@ -96,14 +102,6 @@ def test_on_paper_it_is_black_on_white_whatever_the_screen(browser: Browser, rep
         return [style.backgroundColor, style.color, style.colorScheme]; }"""
     )
     assert colours == ["rgb(255, 255, 255)", "rgb(29, 34, 38)", "light"]
-    page.close()
-
-
-@pytest.mark.browser
-def test_on_paper_nothing_is_cut_off_or_torn(browser: Browser, report: str) -> None:
-    page = browser.new_page(viewport={"width": PAPER, "height": 1016})
-    page.goto(report)
-    page.emulate_media(media="print")
     assert page.evaluate("document.documentElement.scrollWidth") <= PAPER
     for table in page.locator(".scroll:visible").all():
         assert table.evaluate("box => box.scrollWidth <= box.clientWidth")

@@ -141,9 +141,10 @@ def test_a_scenario_that_never_ends_its_import_does_not_outlive_the_tool(tmp_pat
         assert_nothing_left(tool)
 
 
-@pytest.mark.database
 @pytest.mark.long
-@pytest.mark.parametrize("victim", ["server", "its keeper"])
+@pytest.mark.parametrize(
+    "victim", [pytest.param("server", marks=pytest.mark.database), "its keeper"]
+)
 def test_a_private_server_that_is_killed_ends_the_runs(tmp_path: Path, victim: str) -> None:
     with running(tmp_path / "log", *compare_command(tmp_path / "results")) as tool:
         path = under_way(tool, tmp_path)

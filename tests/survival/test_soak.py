@@ -17,7 +17,7 @@ from loadtest.runfile.reader import read_run
 from tests.conftest import ROOT, without_database
 
 
-@pytest.mark.database
+@pytest.mark.server
 @pytest.mark.long
 def test_full_speed_in_overflow_with_faults_for_a_short_while(tmp_path: Path) -> None:
     ended = subprocess.run(

@@ -10,10 +10,9 @@ from itertools import combinations
 from loadtest.analysis.comparison.comparer import FEWEST_ROUNDS
 from loadtest.analysis.pool_runs import Measurements, PoolRuns
 from loadtest.analysis.pool_settings import settings_by_name
+from loadtest.model.command_words import settings_text, value_text
 from loadtest.model.load import GREENLETS
 from loadtest.model.pool import PoolSettings
-
-_SIZES = {"pool_size", "max_overflow"}
 
 
 def separate_runs(measurements: Measurements) -> list[str]:
@@ -57,16 +56,11 @@ def _arguments(pools: Sequence[PoolRuns]) -> Iterator[str]:
     yield from ("-t", f"{whole - warmup:g}s", "--warmup", f"{warmup:g}s")
     for name, value in options.items():
         if value is not None:
-            text = str(value).lower() if isinstance(value, bool) else str(value)
-            yield from ("--option", f"{name}={text}")
+            yield from ("--option", f"{name}={value_text(value)}")
     yield from ("--rounds", str(FEWEST_ROUNDS))
 
 
 def pool_option(settings: PoolSettings) -> str:
     """A pool as `--pool` takes it: `20+0`, `small:20+0`, `small:pool_size=20,max_overflow=0,…`."""
-    said = settings_by_name(settings)
-    if said.keys() == _SIZES:
-        most = "inf" if said["max_overflow"] == -1 else said["max_overflow"]
-        short = f"{said['pool_size']}+{most}"
-        return short if settings.name == short else f"{settings.name}:{short}"
-    return f"{settings.name}:" + ",".join(f"{name}={value}" for name, value in said.items())
+    text = settings_text(settings_by_name(settings))
+    return text if settings.name == text else f"{settings.name}:{text}"

@@ -66,14 +66,18 @@ def _process_seconds(rows: Columns) -> dict[int, float]:
 
 
 def application_restarted(pool: PoolRuns) -> Iterator[Finding]:
-    """Processes of the application that ended while the load went on."""
+    """Processes of the application that ended while the load went on.
+
+    A warning if their number was asked for: for a time it was another one.
+    """
+    driven = pool.header.driven
     ended = [name for round_ in pool.rounds for name in _ended_early(round_)]
     if ended:
         named = listed(ended[:_MOST_NAMED])
         more = len(ended) - _MOST_NAMED
         yield Finding(
             code="application_restarted",
-            severity="info",
+            severity="warning" if driven and driven.processes else "info",
             message=f"{plural(len(ended), 'process', 'processes')} of the application ended while "
             f"the load went on: {named}{f' and {count(more)} more' if more > 0 else ''}. A new "
             "process begins with an empty pool. If the server restarts workers as planned (for "

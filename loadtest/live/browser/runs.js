@@ -138,7 +138,7 @@ const runs = (() => {
     try {
       const answer = await fetch(`pool/runs/${encodeURIComponent(run.name)}`);
       const series = await answer.json();
-      if (!answer.ok) throw new Error(series.problem);
+      if (!answer.ok) throw new Error(series.problems[""]);
       if (ticked.has(run.name)) ticked.get(run.name).series = series;
     } catch (error) {
       ticked.delete(run.name);
@@ -228,10 +228,12 @@ const runs = (() => {
     say(`The report of ${ticked.size} runs is being made.`);
     try {
       const body = JSON.stringify({ runs: [...ticked.keys()] });
-      const answer = await fetch("pool/comparison", { method: "POST", body, headers: { "Content-Type": "application/json" } });
+      const { token } = await (await fetch("pool/compare")).json();
+      const headers = { "Content-Type": "application/json", "X-Loadtest-Token": token };
+      const answer = await fetch("pool/comparison", { method: "POST", body, headers });
       if (answer.redirected) throw new Error("you are logged out. Open Locust and log in again.");
       const made = await answer.json();
-      if (!answer.ok) throw new Error(made.problem);
+      if (!answer.ok) throw new Error(made.problems[""]);
       say("");
       location.assign(`pool/${made.report}`);
     } catch (error) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +10,9 @@ from flask import Blueprint, Response, jsonify, request
 
 from loadtest.live.comparing.comparison_form import RefusedForm, ServedSettings
 from loadtest.live.comparing.page_comparisons import PageComparisons
-from loadtest.live.comparing.request_guard import TOKEN_HEADER, RequestGuard
+from loadtest.live.comparing.request_guard import RequestGuard
 
-_INVALID, _FORBIDDEN, _CONFLICT = 400, 403, 409
+_INVALID, _CONFLICT = 400, 409
 _PATH = "/pool/compare"
 
 
@@ -23,17 +22,17 @@ def add_comparison_pages(
     comparisons: PageComparisons,
     settings: Callable[[], ServedSettings],
     show_report: Callable[[Path | None], Response],
+    guard: RequestGuard,
 ) -> None:
     """Serve the form's addresses below base_path, behind Locust's login when that is on.
 
     settings: returns the current settings of this process. show_report: answers with the report at
-    a path, or that there is none.
+    a path, or that there is none. guard: refuses requests of other pages.
     """
-    guard = RequestGuard()
     pages = Blueprint("loadtest_comparisons", __name__, url_prefix=base_path or None)
 
     def serve(rule: str, endpoint: str, view: Callable[..., Response], method: str) -> None:
-        checked = web_ui.auth_required_if_enabled(_guarded(view, guard, settings))
+        checked = web_ui.auth_required_if_enabled(guard.acts(view))
         pages.add_url_rule(_PATH + rule, endpoint, checked, methods=[method])
 
     def state() -> Response:
@@ -54,23 +53,6 @@ def add_comparison_pages(
     serve("/report/<int:number>", "report", report, "GET")
     pages.after_request(_uncached)
     web_ui.app.register_blueprint(pages)
-
-
-def _guarded(
-    view: Callable[..., Response], guard: RequestGuard, settings: Callable[[], ServedSettings]
-) -> Callable[..., Response]:
-    """A view for requests of the page's own; those that change something need its token."""
-
-    @wraps(view)
-    def checked(**arguments: Any) -> Response:
-        origin = request.headers.get("Origin")
-        problem = guard.strange(request.host, origin, local=settings().local)
-        if not problem and request.method == "POST":
-            problem = guard.forged(request.headers.get(TOKEN_HEADER, ""))
-        # Not as an exception: Locust's login would answer it with status 200.
-        return _refused({"": problem}, _FORBIDDEN) if problem else view(**arguments)
-
-    return checked
 
 
 def _outcome(act: Callable[[], None], state: Callable[[], Response]) -> Response:

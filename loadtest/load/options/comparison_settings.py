@@ -28,6 +28,10 @@ _CHOSEN_USERS = (
     "scenario: start Locust without names of classes, or run loadtest compare with an experiment "
     "that has user_classes."
 )
+_ONE_FILE = (
+    "Locust was started with a file for results ({file}), but a comparison has several runs: start "
+    "Locust with a folder as --results."
+)
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -37,7 +41,6 @@ def served_settings(environment: Any, database: DatabaseSetup, added: Added) -> 
     A private server of this process is not taken over: a comparison starts its own.
     """
     options = environment.parsed_options
-    chosen = "" if options.class_picker else ", ".join(options.user_classes or ())
     scenarios = {
         as_typed(file): list(_of_scenario(file, environment, options, added))
         for file in _files(environment)
@@ -49,10 +52,19 @@ def served_settings(environment: Any, database: DatabaseSetup, added: Added) -> 
         more=_more(options),
         allowed=database.allowed,
         database_url="" if database.server else options.database_url,
-        results="reports" if options.results.endswith(".jsonl") else options.results,
-        refusal=_CHOSEN_USERS.format(names=chosen) if chosen else "",
+        results=options.results,
+        refusal=_refusal(options),
         local=not options.web_login and options.web_host.startswith(_LOOPBACK),
     )
+
+
+def _refusal(options: Namespace) -> str:
+    """Why a comparison is not possible with these options; empty if it is."""
+    if options.results.endswith(".jsonl"):
+        return _ONE_FILE.format(file=options.results)
+    if options.user_classes and not options.class_picker:
+        return _CHOSEN_USERS.format(names=", ".join(options.user_classes))
+    return ""
 
 
 def _files(environment: Any) -> list[Path]:

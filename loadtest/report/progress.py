@@ -17,6 +17,8 @@ from loadtest.report.console import plain, text_table
 from loadtest.report.round_table import RoundTable, shown_time, time_column
 
 # Nanoseconds that an interval must have to stand for a second.
+# A narrower terminal has no room for the interval.
+_LEAST_COLUMNS, _INTERVAL = 64, "95 % interval"
 LEAST_INTERVAL = 500_000_000
 
 
@@ -91,7 +93,12 @@ class RunProgress:
     def picture(self) -> Group:
         """The table of the pools, the numbers of the last second, and the bar."""
         rows = [*self._table.rows()] if self._compares else []
-        table = text_table(self._console, self._table.columns(), rows)
+        # Without the interval, the names of the pools have room in a narrow terminal.
+        wide = self._console.width >= _LEAST_COLUMNS
+        columns = self._table.columns()
+        shown = [n for n, name in enumerate(columns) if wide or name != _INTERVAL]
+        cells = [[row[n] for n in shown] for row in rows]
+        table = text_table(self._console, [columns[n] for n in shown], cells)
         now = plain(self._now, self._console)
         return Group(*([table] if rows else []), now, self._bar)
 

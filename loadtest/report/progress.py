@@ -16,9 +16,9 @@ from loadtest.model.pool import PoolConfig
 from loadtest.report.console import plain, text_table
 from loadtest.report.round_table import RoundTable, shown_time, time_column
 
-# Nanoseconds that an interval must have to stand for a second.
-# A narrower terminal has no room for the interval.
+# A narrower terminal has no room for this column.
 _LEAST_COLUMNS, _INTERVAL = 64, "95 % interval"
+# Nanoseconds that an interval must have to stand for a second.
 LEAST_INTERVAL = 500_000_000
 
 

@@ -24,21 +24,27 @@ TOP, PHONE = {"width": 1120, "height": 1720}, {"width": 430, "height": 900}
 
 def main(example: Path, search: Path | None) -> None:
     """Renew the report and the pictures; search: the result of a search, if it has a new one."""
-    run("report", EXAMPLE, "--quiet", "-o", example)
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        run("whatif", EXAMPLE, *WHATIF, "-o", folder)
-        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-        if not chromium:
-            sys.exit("chromium is missing; make setup installs it")
-        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if not chromium:
+        sys.exit("chromium is missing; make setup installs it")
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+    with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        tour = example / "tour"
-        tour.mkdir(exist_ok=True)
-        picture(browser, example / "report.html", example / "report.png")
-        figure(browser, Path(folder) / "whatif.html", "#whatif", tour / "whatif.png")
-        if search:
-            figure(browser, search / "report.html", "#search", tour / "tune.png")
+        renew(browser, example, search)
         browser.close()
+
+
+def renew(browser: Browser, example: Path, search: Path | None) -> None:
+    """The same with an open browser."""
+    run("report", EXAMPLE, "--quiet", "-o", example)
+    tour = example / "tour"
+    tour.mkdir(exist_ok=True)
+    picture(browser, example / "report.html", example / "report.png")
+    with tempfile.TemporaryDirectory() as folder:
+        run("whatif", EXAMPLE, *WHATIF, "-o", folder)
+        figure(browser, Path(folder) / "whatif.html", "#whatif", tour / "whatif.png")
+    if search:
+        figure(browser, search / "report.html", "#search", tour / "tune.png")
 
 
 def run(*arguments: str | Path) -> None:

@@ -27,7 +27,7 @@ import threading
 from argparse import BooleanOptionalAction
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from functools import partial
+from functools import partial, wraps
 from types import SimpleNamespace
 from typing import Any
 
@@ -106,7 +106,7 @@ def intercept_starts(runner: Any, start: Callable[..., None]) -> None:
 
 def intercept_quits(runner: Any, quit_: Callable[..., None]) -> None:
     """Replace the runner's `quit`, which ends a headless run; the new one gets the original."""
-    runner.quit = partial(quit_, runner.quit)
+    runner.quit = wraps(runner.quit)(partial(quit_, runner.quit))
 
 
 def intercept_messages(master: Any, hear: Callable[..., None]) -> Callable[..., None]:

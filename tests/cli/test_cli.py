@@ -377,7 +377,7 @@ def test_a_run_leaves_a_result_and_a_report(loadtest: Loadtest, tmp_path: Path) 
 
     assert ended.returncode in (0, 4), ended.stderr
     folder = (tmp_path / "latest").resolve()
-    assert (folder / "figures" / "throughput.svg").stat().st_size > 1000
+    assert (folder / "figures" / "connections.svg").stat().st_size > 1000
     summary = json.loads((folder / "summary.json").read_text())
     assert ended.returncode == documented_exit_code(summary), ended.stderr
     assert re.search(r"The private \w+ [\d.]+ was ready after [\d.]+ s", ended.stderr)

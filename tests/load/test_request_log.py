@@ -46,6 +46,7 @@ def environment(recorder: Recorder) -> Iterator[Environment]:
         child=Session,
         child_arguments={"bind": engine},
         new_random=random.Random,
+        request_names={},
     )
     environment: Any = Environment(user_classes=[Person], events=Events())
     environment.loadtest = SimpleNamespace(target=target)

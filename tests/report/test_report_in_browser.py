@@ -8,7 +8,6 @@ from playwright.sync_api import Browser, Page
 
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
-from tests.conftest import screenshots
 from tests.pictures import keep_picture
 from tests.report.troubled import troubled
 
@@ -111,8 +110,6 @@ def test_on_paper_it_is_black_on_white_and_nothing_is_cut_off_or_torn(
         box = figure.bounding_box()
         assert box is not None
         assert box["height"] < 1016
-    paper = screenshots() / f"{artefact(report)}-paper.pdf"
-    page.pdf(path=paper, format="A4", prefer_css_page_size=True)
     page.close()
 
 

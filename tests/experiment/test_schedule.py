@@ -1,5 +1,8 @@
 """The relay that faults need, with a real server behind it."""
 
+import os
+import subprocess
+import sys
 import time
 from contextlib import closing
 
@@ -96,3 +99,14 @@ def test_of_arrivals_it_is_said_before_how_many_there_are(url: URL) -> None:
     with databases(url.render_as_string(False), planned, ScenarioFacts([], [], "")) as at:
         *_, work, _ = at[""].intentions
     assert "at most 1,500 requests per second and 10,000 users for 7 s" in work
+
+
+def test_a_relay_whose_tool_was_killed_ends_without_a_word() -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    command = [sys.executable, "-m", Relay.__module__, "127.0.0.1", "1"]
+    with os.fdopen(writes, "wb") as closed:
+        ended = subprocess.run(
+            command, stdin=subprocess.DEVNULL, stdout=closed, stderr=subprocess.PIPE, check=False
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")

@@ -134,7 +134,10 @@ class _Relaying:
 
     async def serve(self) -> None:
         await self._listen()
-        print(self._here, flush=True)
+        try:
+            print(self._here, flush=True)
+        except BrokenPipeError:  # the tool has been killed meanwhile
+            os._exit(0)
         loop = asyncio.get_running_loop()
         orders = asyncio.StreamReader()
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)

@@ -268,3 +268,9 @@ class TestChoice:
         prediction = predict(observed, settings_grid(observed, "10", "0", None), workers=1)
 
         assert [pool.pool_size for pool in pools_to_measure(prediction)] == [10]
+
+    def test_both_of_two_are_measured(self, tmp_path: Path) -> None:
+        observed = observe(gather([measured(tmp_path, "10+0")]))
+        prediction = predict(observed, settings_grid(observed, "4,10,20", "0", None), workers=1)
+
+        assert [pool.pool_size for pool in pools_to_measure(prediction)] == [4, 20]

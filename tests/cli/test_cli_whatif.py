@@ -178,7 +178,7 @@ class TestValidate:
         folder = (tmp_path / "latest").resolve()
 
         ended = loadtest(
-            *("whatif", folder, "--pool-size", "1,4,12", "--max-overflow", "0"),
+            *("whatif", folder, "--pool-size", "1,4,8,12", "--max-overflow", "0"),
             *("--validate", "--json", "-q"),
             cwd=ROOT,
             env=without_database(),
@@ -190,13 +190,13 @@ class TestValidate:
         again, *said = said
         assert again["predicted"]["measured"] == "4+0"
         assert again["before"]["throughput"] > 0
-        assert [one["predicted"]["pool_size"] for one in said] == [1, 12]
+        assert [one["predicted"]["pool_size"] for one in said] == [1, 8, 12]
         assert not any(one["before"] for one in said)
         for side in ("predicted", "measured"):
             rates = [one[side]["throughput"] for one in said]
-            assert 0 < rates[0] < rates[1]
+            assert 0 < rates[0] < rates[1] < rates[2]
         first = said[0]
         both = first["predicted"]["throughput"] / first["measured"]["throughput"]
         assert first["throughput_error"] == pytest.approx(both - 1)
         runs = sorted(path.name for path in folder.glob("whatif-validation/held*/runs/*.jsonl"))
-        assert runs == ["1+0-1.jsonl", "12+0-1.jsonl", "4+0-1.jsonl"]
+        assert runs == ["1+0-1.jsonl", "12+0-1.jsonl", "4+0-1.jsonl", "8+0-1.jsonl"]

@@ -39,10 +39,9 @@ def pools_to_measure(prediction: Prediction) -> list[PoolConfig]:
     cells = [one for one in prediction.cells if not one.measured] or list(prediction.cells)
     by_connections = {one.settings.connections_for(users): one.settings for one in reversed(cells)}
     ranked = [by_connections[most] for most in sorted(by_connections)]
-    places = dict.fromkeys(
-        round(n * (len(ranked) - 1) / (MOST_POOLS - 1)) for n in range(min(MOST_POOLS, len(ranked)))
-    )
-    return [ranked[place] for place in places]
+    if len(ranked) <= MOST_POOLS:
+        return ranked
+    return [ranked[round(n * (len(ranked) - 1) / (MOST_POOLS - 1))] for n in range(MOST_POOLS)]
 
 
 def control_pool(prediction: Prediction) -> list[PoolConfig]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, MONOKAI
 
 Scheme = Literal["light", "dark"]
-# A telephone, a small window of somebody who likes it dark, and a desk.
+# A telephone, a small dark window, and a desk.
 VIEWS: tuple[tuple[int, Scheme], ...] = ((390, "light"), (820, "dark"), (1440, "light"))
 # CSS pixels: a letter of the terminal, and the margins of its page.
 _LETTER, _MARGINS = 7.85, 16

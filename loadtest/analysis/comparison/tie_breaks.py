@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loadtest.analysis.comparison.comparer import ERROR_METRIC, REQUEST_METRIC, Comparer
+from loadtest.analysis.comparison.comparer import (
+    ERROR_METRIC,
+    REQUEST_METRIC,
+    THROUGHPUT_METRIC,
+    Comparer,
+)
 from loadtest.analysis.units import duration, listed, percent
 from loadtest.model.summary import PoolSummary
 
@@ -59,24 +64,45 @@ def slower(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
     ]
 
 
+def behind(tied: PoolSummaries, compare: Comparer) -> list[PoolSummary]:
+    """The pools that clearly do less than another of these.
+
+    A pool whose rounds differ much may be the best by its mean, and yet be told from none.
+    """
+    some = [
+        pool
+        for pool in tied
+        if any(
+            compare.pair(pool.name, other.name, THROUGHPUT_METRIC).decision == "worse"
+            for other in tied
+            if other is not pool
+        )
+    ]
+    # Pools that share few rounds may be behind each other in a circle.
+    return some if len(some) < len(tied) else []
+
+
 @dataclass(frozen=True)
 class TieBroken:
     """The pools that remain of those with the same throughput, and those that are not as good."""
 
     remaining: PoolSummaries
+    behind: PoolSummaries
     starving: PoolSummaries
     failing: PoolSummaries
     slower: PoolSummaries
 
 
 def tie_broken(tied: PoolSummaries, compare: Comparer) -> TieBroken:
-    """Drop the pools that starve users, then those that fail more often, then the slower ones."""
+    """Drop the pools that starve users, that fail more often, that do less, that are slower."""
     starve = starving(tied)
     fair = [pool for pool in tied if pool not in starve]
     fail = failing(fair, compare)
     sound = [pool for pool in fair if pool not in fail]
-    slow = slower(sound, compare)
-    return TieBroken([pool for pool in sound if pool not in slow], starve, fail, slow)
+    less = behind(sound, compare)
+    able = [pool for pool in sound if pool not in less]
+    slow = slower(able, compare)
+    return TieBroken([pool for pool in able if pool not in slow], less, starve, fail, slow)
 
 
 def tie_break_sentences(chosen: PoolSummary, broken: TieBroken) -> list[str]:

@@ -47,8 +47,9 @@ def verdict(measurements: Measurements, pools: Sequence[PoolSummary], compare: C
 
     Candidates are the valid pools that meet the objective, if there is one, and of which most
     requests succeeded. The one with the highest mean throughput is compared with each other. Pools
-    without a clear difference are equally good. Pools in which users starve, more requests fail
-    or, in an open loop, requests take longer are dropped. Of the rest, the pool with the fewest
+    without a clear difference are equally good. Of these, pools are dropped in which users starve
+    or more requests fail, which do clearly less than another one that is left, or, in an open
+    loop, in which requests take longer. Of the rest, the pool with the fewest
     connections is recommended, then one without failures, then the baseline. Nothing is
     recommended with fewer than five rounds, without a successful request, after a large leak, if a
     pool that may be better could not be measured, or, without an objective, if the load used up
@@ -84,15 +85,16 @@ def _chosen(
     chosen = min(kept.remaining, key=partial(_order_of_choice, baseline))
     if none := _not_recommendable(chosen, able, pools, measurements):
         return none
+    equal = [pool for pool in tied if pool not in kept.behind]
     others = [
-        pool for pool in candidates if pool is not lowest_throughput(chosen, tied, candidates)
+        pool for pool in candidates if pool is not lowest_throughput(chosen, equal, candidates)
     ]
     lines = [
         settings_advice(chosen, baseline, candidates, compare),
         *met_objectives(chosen, candidates),
         *equally_good(chosen, kept.remaining, rivals),
         *tie_breaks.tie_break_sentences(chosen, kept),
-        *worst_choice(chosen, tied, candidates, baseline),
+        *worst_choice(chosen, equal, candidates, baseline),
         *mostly_failing.not_recommended(others),
         *caveats(chosen, pools),
         *repeated_runs(measurements),

@@ -149,6 +149,7 @@ def unreported_runs(parent: Path) -> list[tuple[int, Path]]:
 
 def _folders_in(parent: Path) -> list[Path]:
     try:
-        return [one for one in parent.iterdir() if one.is_dir() and not one.is_symlink()]
+        with os.scandir(parent) as found:
+            return [Path(one.path) for one in found if one.is_dir(follow_symlinks=False)]
     except OSError:  # no run yet
         return []

@@ -54,6 +54,8 @@ const runs = (() => {
   }
 
   const named = (run) => (run.number ? `run ${run.number}, ${run.pool}` : `${run.pool}, began ${began(run)}`);
+  /* The same in a sentence about several runs. */
+  const called = (run) => (run.number ? `run ${run.number}` : `the run of ${began(run)}`);
 
   /* ---- the table ---- */
 
@@ -97,8 +99,8 @@ const runs = (() => {
   }
 
   /* A row that shows the same as before stays the same: what is focused or being clicked must not vanish. */
-  function kept(run) {
-    const text = JSON.stringify({ ...run, began: began(run) });
+  function kept(run, today) {
+    const text = JSON.stringify([run, today]);
     if (rows.get(run.key)?.text !== text) rows.set(run.key, { text, row: rowOf(run) });
     return rows.get(run.key).row;
   }
@@ -109,7 +111,8 @@ const runs = (() => {
       Object.assign(finished, { known, asked: Date.now() });
       ask();
     }
-    const wanted = all().map(kept);
+    const today = new Date(state.now * 1000).toDateString(); // the day is left out of its times
+    const wanted = all().map((run) => kept(run, today));
     const body = byId("runs").tBodies[0];
     for (const row of [...body.rows]) if (!wanted.includes(row)) row.remove();
     wanted.forEach((row, at) => { if (body.rows[at] !== row) body.insertBefore(row, body.rows[at] ?? null); });
@@ -226,6 +229,12 @@ const runs = (() => {
 
   /* ---- the comparison report ---- */
 
+  /* A message about ticked runs: the table does not show the names of their folders. */
+  function readable(text) {
+    const longestFirst = [...ticked.values()].map(({ run }) => run).sort((one, other) => other.name.length - one.name.length);
+    return longestFirst.reduce((said, run) => said.replaceAll(run.name, called(run)), text);
+  }
+
   async function compare() {
     if (ticked.size < 2) {
       say("Tick two or more runs of different pools in the table.", true);
@@ -244,7 +253,7 @@ const runs = (() => {
       say("");
       location.assign(`pool/${made.report}`);
     } catch (error) {
-      say(`No report: ${error.message}`, true);
+      say(`No report: ${readable(error.message)}`, true);
     }
     byId("compare").disabled = false;
   }

@@ -15,6 +15,7 @@ Scheme = Literal["light", "dark"]
 VIEWS: tuple[tuple[int, Scheme], ...] = ((390, "light"), (820, "dark"), (1440, "light"))
 # CSS pixels: a letter of the terminal, and the margins of its page.
 _LETTER, _MARGINS = 7.85, 16
+_DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
@@ -35,11 +36,17 @@ def keep_picture(page: Page, name: str, of: Locator | None = None) -> None:
 
 
 def keep_views(page: Page, name: str, of: Locator | None = None) -> None:
-    """Keep pictures of an open page, or of a part, in all views."""
+    """Keep pictures of an open page, or of a part, in all views; then it is as before."""
+    before = page.viewport_size
+    if not os.environ.get("LOADTEST_SCREENSHOTS") or not before:
+        return
     for width, scheme in VIEWS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
+        page.evaluate(_DRAWN)
         keep_picture(page, name, of)
+    page.set_viewport_size(before)
+    page.emulate_media(color_scheme="null")
 
 
 def keep_terminal_pictures(

@@ -18,7 +18,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.runfile.reader import Run
 from tests.accessibility import barriers, faint
 from tests.live.test_web_ui import Web
-from tests.pictures import keep_picture
+from tests.pictures import VIEWS, Scheme, keep_picture, keep_views
 from tests.processes import (
     PATIENCE_SECONDS,
     fetch,
@@ -147,7 +147,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
     assert re.search(r"p95 [\d.]+ (µs|ms|s)", watched.chart("Checkout"))
-    keep_picture(page, "live-running")
+    keep_views(page, "live-running")
 
     stop(web, page)
     expect(page.get_by_role("status")).to_have_text("Run 1: stopped")
@@ -193,9 +193,9 @@ def have_two_runs(web: Web, browser: Browser) -> None:
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_shows_the_last_minutes_when_it_is_opened_late(
-    web: Web, browser: Browser, width: int, scheme: Any
+    web: Web, browser: Browser, width: int, scheme: Scheme
 ) -> None:
     have_two_runs(web, browser)
     known = points_of(fetch(f"{web.address}/pool/data"))
@@ -321,7 +321,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     expect(row).not_to_have_text(before)
     for figure in ("Overflow", "Waiting", "Timeouts", "Load generator"):
         expect(page.get_by_role("row", name=re.compile(f"^{figure}"))).to_be_visible()
-    keep_picture(page, "locust-tab")
+    keep_views(page, "locust-tab")
     assert barriers(page, "main") == [], "the rest of the page is Locust's"
     below = page.get_by_role("table").bounding_box()
     shown = links.bounding_box()

@@ -30,6 +30,9 @@ def test_progress_and_result_fit_terminals_of_all_widths(browser: Browser, tmp_p
     assert len(shown) == len(ended) == len(VIEWS)
     assert all("20+0" in text for text in shown)
     assert all(text.lstrip().startswith("Set pool_size=20") for text in ended)
+    for text in ended:
+        (row,) = [line.split() for line in text.splitlines() if line.startswith("20+0")]
+        assert {"691", "1.16", "0.2"} <= {*row}
 
 
 def test_the_help_fits_terminals_of_all_widths(
@@ -39,7 +42,10 @@ def test_the_help_fits_terminals_of_all_widths(
 
     def helped(console: Console) -> None:
         asked = CliRunner().invoke(
-            app, ["compare", "--help"], env={"COLUMNS": str(console.width), "TERM": "xterm"}
+            app,
+            ["compare", "--help"],
+            env={"COLUMNS": str(console.width), "TERM": "xterm"},
+            prog_name="loadtest",
         )
         console.print(Text.from_ansi(asked.stdout))
 

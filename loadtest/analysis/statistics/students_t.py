@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-# Smaller terms and steps do not change a sum of 64-bit floats.
+# Smaller terms do not change a sum of 64-bit floats.
 _UNNOTICED = 2.0**-54
 
 
@@ -25,9 +25,10 @@ def student_quantile(freedom: float, share: float) -> float:
     """
     if share < 0.5:
         return -student_quantile(freedom, 1 - share)
-    t, wanted = 0.0, 1 - share
-    while (step := (_tail(freedom, t) - wanted) / _density(freedom, t)) > _UNNOTICED * t:
-        t += step
+    wanted, t, further = 1 - share, -1.0, 0.0
+    while further > t:  # else the steps are smaller than the digits of a float
+        t = further
+        further = t + (_tail(freedom, t) - wanted) / _density(freedom, t)
     return t
 
 

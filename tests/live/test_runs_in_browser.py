@@ -240,18 +240,21 @@ def test_names_of_results_and_their_problems_are_text(browser: Browser, tmp_path
     folder = result(tmp_path, f"{evil[1:4]} & more", "20+0")
     summary = json.loads((folder / "summary.json").read_text())
     (pool,) = summary["pools"]
-    pool |= {"name": evil, "valid": False, "findings": [{"message": f"{evil} {evil}"}]}
+    reason = f"{evil} {' '.join(['was late'] * 12)}"
+    pool |= {"name": evil, "valid": False, "findings": [{"message": reason}]}
     (folder / "summary.json").write_text(json.dumps(summary))
     steady(tmp_path / f"killed {evil[1:4]}", "5+10", [100], reason=None, started=START - 9)
-    visited = Visited(browser, tmp_path)
+    visited = Visited(browser, tmp_path, viewport={"width": 820, "height": 900})
     page = visited.page
     expect(page.locator("#runs tbody tr")).to_have_count(3)
     _, named, killed = visited.rows()
-    assert (named[2], named[8]) == (evil, f"no: {evil} {evil}")
+    assert (named[2], named[8]) == (evil, f"no: {reason}")
     assert killed[4:9] == [
         *("2 s", "100", "10 ms", "0 %", "interrupted: its process ended before the run did")
     ]
     assert killed[9] == f"loadtest report '{tmp_path}/killed img'"
+    rows = page.locator("#runs tbody tr")
+    assert max(rows.evaluate_all("all => all.map(row => row.offsetHeight)")) < 100
     for one in page.get_by_role("checkbox").all():
         one.check()
     expect(page.locator("#overlaid figure")).to_have_count(9)

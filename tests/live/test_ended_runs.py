@@ -87,6 +87,12 @@ class TestTheRuns:
         summary.unlink()
         assert runs.newest() == []
 
+    def test_only_the_newest_are_listed(
+        self, results: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(ended_runs, "MOST_LISTED", 2)
+        assert [one.name for one in runs_in(results)] == ["third", "second"]
+
     def test_a_folder_that_is_missing_has_none(self, tmp_path: Path) -> None:
         assert runs_in(tmp_path / "missing") == []
         assert reported_run(tmp_path) is None

@@ -53,19 +53,29 @@ def _without_the_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
 
 
 def served(
-    *arguments: str, files: tuple[str, ...] = ("orders.py",), own_server: bool = False
+    *arguments: str,
+    files: tuple[str, ...] = ("orders.py",),
+    own_server: bool = False,
+    picked: type | None = None,
 ) -> ServedSettings:
-    """The settings of a Locust process that was started with these arguments."""
+    """The settings of a Locust process that was started with these arguments.
+
+    picked: the class that its class picker has chosen for the newest run.
+    """
     parser = get_parser(default_config_files=[])
     added = run_options.add_options(parser, [Orders, Visits])
     options = parser.parse_args(["-f", ",".join(files), *arguments])
     options.run_time = int(options.run_time) if options.run_time else None
+    classes = [cls for cls in (Orders, Visits) if f"{cls.__name__.lower()}.py" in files]
     environment = SimpleNamespace(
         parsed_options=options,
         parsed_locustfiles=list(files),
-        user_classes=[cls for cls in (Orders, Visits) if f"{cls.__name__.lower()}.py" in files],
+        user_classes=[picked] if picked else classes,
+        available_user_classes={cls.__name__: cls for cls in classes},
         runner=SimpleNamespace(target_user_count=0),
     )
+    picks = bool(picked)
+    environment.web_ui = SimpleNamespace(environment=environment, userclass_picker_is_active=picks)
     allowed = Allowances(options.allow_overload, per_user=options.connections_per_user)
     server = SimpleNamespace() if own_server else None
     return served_settings(environment, SimpleNamespace(allowed=allowed, server=server), added)
@@ -149,6 +159,11 @@ def test_of_several_locustfiles_those_with_users_are_offered_each_with_its_own_o
         "orders.py": ["rows-for-tests=80"],
         "visits.py": ["visits-for-tests=3"],
     }
+
+
+def test_a_picked_class_leaves_all_scenarios_to_choose_from() -> None:
+    settings = served(files=("orders.py", "visits.py"), picked=Visits)
+    assert list(settings.scenarios) == ["orders.py", "visits.py"]
 
 
 def test_chosen_user_classes_cannot_be_compared() -> None:

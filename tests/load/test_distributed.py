@@ -15,10 +15,10 @@ from tests.processes import free_port, locust_command, run_locust, running, so_f
 pytestmark = pytest.mark.server
 
 
-def two_workers(*more: Any) -> list[str]:
+def two_workers(*more: Any, files: str = "scenarios/point_select.py") -> list[str]:
     """Locust with two workers, on a port of its own: others here may have a master too."""
     port = free_port()
-    arguments = ["-f", "scenarios/point_select.py", "--headless", "--only-summary"]
+    arguments = ["-f", files, "--headless", "--only-summary"]
     arguments += ["--processes", "2", "-u", "20", "-r", "20", "--pool-size", "2"]
     ports = ["--master-bind-port", str(port), "--master-port", str(port), "--max-overflow", "1"]
     return [*arguments, *ports, *map(str, more)]
@@ -26,9 +26,11 @@ def two_workers(*more: Any) -> list[str]:
 
 @pytest.mark.long
 def test_a_signal_to_the_master_ends_its_workers_too(tmp_path: Path, url: URL) -> None:
+    """Both scenarios have a request `buy`; each worker gives it the name of its scenario."""
+    files = "scenarios/hot_row.py,scenarios/order_flow.py"
     path = tmp_path / "run.jsonl"
     environment = {"LOADTEST_DATABASE_URL": url.render_as_string(False)}
-    command = locust_command(*two_workers("--results", path))
+    command = locust_command(*two_workers("--results", path, files=files))
     with running(tmp_path / "log", *command, env=environment) as process:
         process.until(lambda: len(so_far(path)) >= 4, "two seconds")
         assert stop_with(process, signal.SIGTERM) == 0
@@ -41,6 +43,9 @@ def test_a_signal_to_the_master_ends_its_workers_too(tmp_path: Path, url: URL) -
     drained = {interval.process for interval in run.intervals if interval.period == "drain"}
     assert drained == {interval.process for interval in run.intervals}
     assert len(drained) == 2
+    tasks = {task for interval in run.intervals for task in interval.tasks}
+    assert tasks >= {"HotRow: buy", "browse"}
+    assert "buy" not in tasks
 
 
 def test_a_pool_that_cannot_be_ends_master_and_workers(tmp_path: Path, url: URL) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from loadtest.load import locust_internals as internals
 from loadtest.load.options.pool_options import pool_config
 from loadtest.load.options.run_options import Added, Group, warmup_seconds
 from loadtest.load.setup.database_setup import DatabaseSetup
+from loadtest.load.web_ui_internals import selectable_classes
 from loadtest.model.command_words import pool_text
 from loadtest.model.errors import UsageError
 from loadtest.model.load import GREENLETS, LoadConfig
@@ -41,9 +42,11 @@ def served_settings(environment: Any, database: DatabaseSetup, added: Added) -> 
     A private server of this process is not taken over: a comparison starts its own.
     """
     options = environment.parsed_options
+    # A picked class is no limit: the class picker chooses again before each run.
+    classes = selectable_classes(environment.web_ui)
     scenarios = {
-        as_typed(file): list(_of_scenario(file, environment, options, added))
-        for file in _files(environment)
+        as_typed(file): list(_of_scenario(file, classes, options, added))
+        for file in _files(environment, classes)
     }
     return ServedSettings(
         scenarios=scenarios,
@@ -67,10 +70,10 @@ def _refusal(options: Namespace) -> str:
     return ""
 
 
-def _files(environment: Any) -> list[Path]:
+def _files(environment: Any, classes: Sequence[type]) -> list[Path]:
     """The locustfiles that define users; all of them, if their users are defined elsewhere."""
     given = [Path(file) for file in environment.parsed_locustfiles or []]
-    homes = {_home(cls) for cls in environment.user_classes}
+    homes = {_home(cls) for cls in classes}
     return [file for file in given if file.resolve() in homes] or given
 
 
@@ -80,12 +83,14 @@ def _home(cls: type) -> Path | None:
     return Path(file).resolve() if file else None
 
 
-def _of_scenario(file: Path, environment: Any, options: Namespace, added: Added) -> Iterator[str]:
+def _of_scenario(
+    file: Path, classes: Sequence[type], options: Namespace, added: Added
+) -> Iterator[str]:
     """The values of its options that differ from their defaults, as NAME=VALUE."""
-    users = [cls for cls in environment.user_classes if _home(cls) == file.resolve()]
+    users = [cls for cls in classes if _home(cls) == file.resolve()]
     for group in added.scenarios:
         own = group.scenario or object
-        if any(issubclass(cls, own) for cls in users or environment.user_classes):
+        if any(issubclass(cls, own) for cls in users or classes):
             yield from _changed(group, options)
 
 

@@ -63,9 +63,14 @@ def _row(name: str, pool: PoolSummary, times: RequestTimes) -> tuple[str, ...]:
         count(times.count),
         percent(times.error_rate),
         *(marked_duration(times, percentile) for percentile in ("p50", "p95", "p99")),
-        at_least(explained.waiting_seconds, bound=True) if explained else NO_VALUE,
+        _waiting(explained.waiting_seconds) if explained else NO_VALUE,
         ", ".join(statuses) or NO_VALUE,
     )
+
+
+def _waiting(seconds: float) -> str:
+    """The waiting that the application told, a lower bound; zero bounds nothing."""
+    return at_least(seconds, bound=True) if seconds else "none told"
 
 
 def explanations(summary: Summary) -> list[str]:

@@ -94,6 +94,8 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
         if not path.exists():
             raise UsageError(f"there is no result {path}: loadtest demo and loadtest run make one")
         if not path.is_file() and not inside:
+            if holds_recording([path]):
+                raise UsageError(f"{path} is a recording; give results of load tests only")
             raise UsageError(
                 f"{path} contains no run files (expected {path}/runs/*.jsonl): give the folder of "
                 "a result, such as reports/latest"

@@ -1,5 +1,6 @@
 """A run's file tells everything that happened up to the moment at which it was cut off."""
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -429,6 +430,11 @@ def test_a_folder_without_runs_is_named(tmp_path):
     with pytest.raises(
         UsageError, match=r"contains no run files \(expected .*/runs/\*\.jsonl\): give"
     ):
+        find_runs([tmp_path])
+    recorded = tmp_path / "runs" / "one.jsonl.gz"
+    recorded.parent.mkdir()
+    recorded.write_bytes(gzip.compress(b'{"type":"header","recording":{}}\n'))
+    with pytest.raises(UsageError, match="is a recording; give results of load tests only"):
         find_runs([tmp_path])
 
 

@@ -17,7 +17,7 @@ from loadtest.model.summary import Summary
 from loadtest.report.figures import draw_figures, prepare_drawing
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
-from loadtest.report.html import report_page
+from loadtest.report.html import prepare_page, report_page
 from loadtest.report.result_files import result_files
 from loadtest.runfile.decoding import from_plan, plan_of
 from loadtest.runfile.folders import find_runs, folder_of
@@ -39,7 +39,7 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
         out.mkdir(parents=True, exist_ok=True)
         # Other programs read this file: it must exist even if drawing fails.
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
-        drawings = draw_figures(measurements, summary)
+        drawings = draw_figures(measurements, summary, prepare_page)
         write_figures(out / "figures", drawings)
         write_whole(
             out / "report.html", report_page(summary, drawings, result_files(measurements, out))

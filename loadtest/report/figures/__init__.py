@@ -1,6 +1,7 @@
 """The figures of a report, a file for each; matplotlib is imported only when they are drawn."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing import get_context
@@ -52,17 +53,21 @@ def prepare_drawing() -> None:
     import matplotlib.figure  # noqa: F401
 
 
-def draw_figures(measurements: Measurements, summary: Summary) -> list[Drawing]:
+def draw_figures(
+    measurements: Measurements, summary: Summary, meanwhile: Callable[[], object] = lambda: None
+) -> list[Drawing]:
     """All figures that the data allows, in the order of the report; several processors share them.
 
-    The processes are forks: they import nothing, and have the data.
+    The processes are forks: they import nothing, and have the data. meanwhile: is called while they
+    draw.
     """
     prepare_drawing()
     workers = min(os.cpu_count() or 1, MOST_PROCESSES)
     fork, data = get_context("fork"), (measurements, summary)
     with without_formulas(), ProcessPoolExecutor(workers, fork, _share, data) as processes:
-        drawings = list(processes.map(_draw, range(len(FIGURES))))
-    return [drawing for drawing in drawings if drawing]
+        drawings = processes.map(_draw, range(len(FIGURES)))
+        meanwhile()
+        return [drawing for drawing in drawings if drawing]
 
 
 _shared: list[tuple[Measurements, Summary]] = []

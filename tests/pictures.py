@@ -15,6 +15,16 @@ Scheme = Literal["light", "dark"]
 VIEWS: tuple[tuple[int, Scheme], ...] = ((390, "light"), (820, "dark"), (1440, "light"))
 # CSS pixels: a letter of the terminal, and the margins of its page.
 _LETTER, _MARGINS = 7.85, 16
+_DRAWN = "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Each text that is written on a canvas, and where it ends as a share of the canvas's width.
+NOTE_WHAT_IS_WRITTEN = """
+    window.written = [];
+    const fill = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
+        const right = { left: 1, start: 1, center: 0.5 }[this.textAlign] ?? 0;
+        written.push([text, (x + right * this.measureText(text).width) / this.canvas.width]);
+        return fill.call(this, text, x, ...more);
+    };"""
 _DARK = "matchMedia('(prefers-color-scheme: dark)').matches"
 
 
@@ -34,12 +44,23 @@ def keep_picture(page: Page, name: str, of: Locator | None = None) -> None:
         of.screenshot(path=path)
 
 
-def keep_views(page: Page, name: str, of: Locator | None = None) -> None:
-    """Keep pictures of an open page, or of a part, in all views."""
+def keep_views(page: Page, name: str, again: Callable[[], None] | None = None) -> None:
+    """Keep pictures of an open page in all views; then it is as before.
+
+    again: opens it again, if it looks at the colours only then.
+    """
+    before = page.viewport_size
+    if not os.environ.get("LOADTEST_SCREENSHOTS") or not before:
+        return
     for width, scheme in VIEWS:
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme=scheme)
-        keep_picture(page, name, of)
+        if again:
+            again()
+        page.evaluate(_DRAWN)
+        keep_picture(page, name)
+    page.set_viewport_size(before)
+    page.emulate_media(color_scheme="light")
 
 
 def keep_terminal_pictures(

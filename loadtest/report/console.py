@@ -13,6 +13,7 @@ from rich.text import Text
 
 PIPE_WIDTH = 1000  # columns of a file or a pipe, where lines are not broken
 LEAST_WIDTH = len("(invalid)")  # of the first column of a table, which may break its words
+_GAP = 2  # columns between two columns of a table
 _ASCII = str.maketrans({"µ": "u", "–": "-", "≥": ">", "×": "x", "·": "-"})
 # Control characters are shown and do not reach the terminal.
 _CONTROLS = {n: f"\\x{n:02x}" for n in (*range(32), *range(127, 160)) if chr(n) not in "\t\n"}
@@ -68,6 +69,26 @@ def text_table(
     for cells, style in zip(rows, styles, strict=False):
         table.add_row(*(plain(cell, console) for cell in cells), style=style)
     return table
+
+
+def fitting(
+    console: Console, columns: Sequence[str], rows: Sequence[Sequence[str]], spare: Sequence[str]
+) -> tuple[list[str], list[list[str]]]:
+    """The columns and rows of a table without the columns for which a terminal is too narrow.
+
+    Cut numbers would mislead. spare: the columns that may be left out, the first ones first.
+    """
+    wide = [
+        max(len(line) for cell in cells for line in cell.splitlines() or [""])
+        for cells in zip(columns, *rows, strict=True)
+    ]
+    wide[0] = min(wide[0], LEAST_WIDTH)
+    kept = list(range(len(columns)))
+    for name in spare:
+        if sum(wide[n] for n in kept) + _GAP * (len(kept) - 1) <= console.width:
+            break
+        kept.remove(columns.index(name))
+    return [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], console: Console) -> None:

@@ -194,6 +194,18 @@
     u.ctx.restore();
   }
 
+  /* Write a text that lines do not cross. */
+  function written(ctx, text, x, y) {
+    ctx.save();
+    ctx.setLineDash([]);
+    ctx.strokeStyle = colour("--card");
+    ctx.lineWidth = 4 * devicePixelRatio;
+    ctx.lineJoin = "round";
+    ctx.strokeText(text, x, y);
+    ctx.restore();
+    ctx.fillText(text, x, y);
+  }
+
   /* Limits across, with their names at the right; names of stages and faults where they begin. */
   function annotate(panel, u) {
     const { ctx, bbox } = u;
@@ -214,7 +226,7 @@
       ctx.lineTo(left + width, y);
       ctx.stroke();
       if (lowest - y < 13 * devicePixelRatio) continue;
-      ctx.fillText(panel.form === "level" ? `${FORMATS.level(value)} ${name}` : name, left + width - 3 * devicePixelRatio, y - devicePixelRatio);
+      written(ctx, panel.form === "level" ? `${FORMATS.level(value)} ${name}` : name, left + width - 3 * devicePixelRatio, y - devicePixelRatio);
       lowest = y;
     }
     ctx.textAlign = "left";
@@ -228,7 +240,7 @@
       ctx.lineTo(x, top + height);
       ctx.stroke();
       if (x < free) continue;
-      ctx.fillText(name, x + 3 * devicePixelRatio, top);
+      written(ctx, name, x + 3 * devicePixelRatio, top);
       free = x + ctx.measureText(name).width + 8 * devicePixelRatio;
     }
     ctx.restore();
@@ -246,7 +258,7 @@
     return [{
       width,
       height: (chart.panels.length > 1 ? HEIGHTS.several : HEIGHTS.one) + (last ? 26 : 0),
-      padding: [8, 8, null, null],
+      padding: [8, chart.axis === "clock" ? 26 : 18, null, null], // room for half of the last mark
       legend: { show: false },
       cursor: {
         y: false,

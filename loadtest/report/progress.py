@@ -13,11 +13,11 @@ from loadtest.model.deadlock import deadlock_notice
 from loadtest.model.errors import LoadtestError
 from loadtest.model.interval import Interval
 from loadtest.model.pool import PoolConfig
-from loadtest.report.console import plain, text_table
+from loadtest.report.console import fitting, plain, text_table
 from loadtest.report.round_table import RoundTable, shown_time, time_column
 
-# A narrower terminal has no room for this column.
-_LEAST_COLUMNS, _INTERVAL = 64, "95 % interval"
+# A narrow terminal shows the table without these.
+_SPARE_COLUMNS = ("95 % interval", "CPU")
 # Nanoseconds that an interval must have to stand for a second.
 LEAST_INTERVAL = 500_000_000
 
@@ -93,12 +93,8 @@ class RunProgress:
     def picture(self) -> Group:
         """The table of the pools, the numbers of the last second, and the bar."""
         rows = [*self._table.rows()] if self._compares else []
-        # Without the interval, the names of the pools have room in a narrow terminal.
-        wide = self._console.width >= _LEAST_COLUMNS
-        columns = self._table.columns()
-        shown = [n for n, name in enumerate(columns) if wide or name != _INTERVAL]
-        cells = [[row[n] for n in shown] for row in rows]
-        table = text_table(self._console, [columns[n] for n in shown], cells)
+        columns = fitting(self._console, self._table.columns(), rows, _SPARE_COLUMNS)
+        table = text_table(self._console, *columns)
         now = plain(self._now, self._console)
         return Group(*([table] if rows else []), now, self._bar)
 

@@ -16,7 +16,7 @@ from loadtest.model.summary import Comparison, Finding, PoolSummary, Summary
 from loadtest.report import fault_rows, process_rows
 from loadtest.report.comparison_rows import COMPARISON_COLUMNS as COMPARED
 from loadtest.report.comparison_rows import comparison_row as compared_row
-from loadtest.report.console import plain, text_table, trimmed
+from loadtest.report.console import fitting, plain, text_table, trimmed
 from loadtest.report.driven import request_rows
 from loadtest.report.pool_table import (
     application_changes,
@@ -36,6 +36,9 @@ POOL_COLUMNS = (
     *("pool", "ok/s", "95 % interval", "wait p95", "request p95"),
     *("conns", "errors", "CPU"),
 )
+
+# A narrow terminal shows the table without these; the report has them.
+_SPARE_COLUMNS = ("95 % interval", "CPU", "conns", "request p95")
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -189,7 +192,8 @@ def _table(summary: Summary, console: Console) -> Table:
     styles = [
         "bold" if pool.name == chosen else "" if pool.valid else "dim" for pool in summary.pools
     ]
-    return text_table(console, POOL_COLUMNS, map(pool_row, summary.pools), styles)
+    rows = [pool_row(pool) for pool in summary.pools]
+    return text_table(console, *fitting(console, POOL_COLUMNS, rows, _SPARE_COLUMNS), styles)
 
 
 def pool_row(pool: PoolSummary) -> tuple[str, ...]:

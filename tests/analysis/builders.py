@@ -208,7 +208,7 @@ def _seconds(
                     "failures": failed,
                     "errors.deadlock": failed,
                     "checkouts": ended,
-                    "checkouts.pooled": ended - len(connects),
+                    "checkouts.pooled": max(0, ended - len(connects)),
                     "checkouts.new": len(connects),
                     "opened": len(connects),
                     "cpu": int(cpu * speed * SECOND),

@@ -34,9 +34,9 @@ def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
         ("20+0.loop", "5+10.loop", "better"),
     ]
     lines = summary.verdict.text.splitlines()
-    assert lines[0].startswith("With threads: Set pool_size=20, max_overflow=0: 760 requests")
+    assert lines[1].startswith("With threads: Set pool_size=20, max_overflow=0: 760 requests")
     assert any(line.startswith("With loop: Set pool_size=20") for line in lines)
-    assert lines[-1] == "The conclusion carries over: both recommend 20+0."
+    assert lines[0] == "The conclusion carries over: both recommend 20+0."
     assert summary.verdict.recommended == "20+0.threads"
     assert verdict_exit_code(summary) == 0
 
@@ -45,8 +45,8 @@ def test_another_recommendation_does_not(tmp_path: Path) -> None:
     runs = in_applications(tmp_path, threads=SMALL, loop=LARGE)
     for experiment in (planned(), planned(baseline="20+0"), None):
         summary = summarize_runs(runs, experiment)
-        last = summary.verdict.text.splitlines()[-1]
-        assert last == "The conclusion does not carry over: threads 20+0, loop 5+10."
+        first = summary.verdict.text.splitlines()[0]
+        assert first == "The conclusion does not carry over: threads 20+0, loop 5+10."
         assert verdict_exit_code(summary) == 5
 
 
@@ -67,7 +67,7 @@ def test_pools_that_never_ran_belong_to_their_application(tmp_path: Path) -> Non
         (name, name.partition(".")[0]) for name in NAMES
     ]
     unknown = "there is no recommendation with loop."
-    assert summary.verdict.text.splitlines()[-1].endswith(unknown)
+    assert summary.verdict.text.splitlines()[0].endswith(unknown)
     assert not any(c.baseline != "5+10.threads" for c in summary.comparisons)
 
 

@@ -75,9 +75,9 @@ def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
     summary = measured(tmp_path, SMALL, SMALL)
 
     lines = summary.verdict.text.splitlines()
-    assert lines[0].startswith("With greenlets: Set pool_size=20, max_overflow=0: 760 requests")
+    assert lines[1].startswith("With greenlets: Set pool_size=20, max_overflow=0: 760 requests")
     assert any(line.startswith("With threads: Set pool_size=20") for line in lines)
-    assert lines[-1] == "The conclusion carries over: both recommend 20+0."
+    assert lines[0] == "The conclusion carries over: both recommend 20+0."
     assert summary.verdict.recommended == "20+0"
     assert verdict_exit_code(summary) == 0
 
@@ -85,8 +85,8 @@ def test_the_same_recommendation_carries_over(tmp_path: Path) -> None:
 def test_another_recommendation_does_not(tmp_path: Path) -> None:
     summary = measured(tmp_path, SMALL, LARGE)
 
-    last = summary.verdict.text.splitlines()[-1]
-    assert last == "The conclusion does not carry over: greenlets 20+0, threads 5+10."
+    first = summary.verdict.text.splitlines()[0]
+    assert first == "The conclusion does not carry over: greenlets 20+0, threads 5+10."
     assert summary.verdict.recommended is None
     assert verdict_exit_code(summary) == 5
 
@@ -117,7 +117,7 @@ def test_equals_are_no_contradiction(tmp_path: Path) -> None:
     ]
 
     verdict = summarize_runs(runs).verdict
-    assert verdict.text.splitlines()[-1] == (
+    assert verdict.text.splitlines()[0] == (
         "The conclusion carries over: greenlets 5+10, threads 20+0, and these pools are equally "
         "good within the noise."
     )
@@ -127,8 +127,8 @@ def test_equals_are_no_contradiction(tmp_path: Path) -> None:
 def test_without_a_recommendation_of_both_it_cannot_be_told(tmp_path: Path) -> None:
     summary = measured(tmp_path, SMALL, SMALL, rounds=1)
 
-    last = summary.verdict.text.splitlines()[-1]
-    assert last == (
+    first = summary.verdict.text.splitlines()[0]
+    assert first == (
         "Whether the conclusion carries over is unknown: there is no recommendation with "
         "greenlets and with threads."
     )
@@ -159,9 +159,9 @@ def test_a_recommendation_carries_over_to_another_server(tmp_path: Path) -> None
     summary = on_servers(tmp_path, mariadb=SMALL, mysql=SMALL)
 
     lines = summary.verdict.text.splitlines()
-    assert lines[0].startswith("On MariaDB 10.11.19: Set pool_size=20, max_overflow=0")
+    assert lines[1].startswith("On MariaDB 10.11.19: Set pool_size=20, max_overflow=0")
     assert any(line.startswith("On MySQL 9.7.4: Set pool_size=20") for line in lines)
-    assert lines[-1] == "The conclusion carries over: both recommend 20+0."
+    assert lines[0] == "The conclusion carries over: both recommend 20+0."
     decisive = [c for c in summary.comparisons if c.role == "primary"]
     assert [(c.pool, c.baseline) for c in decisive] == [
         ("20+0", "5+10"),
@@ -172,8 +172,8 @@ def test_a_recommendation_carries_over_to_another_server(tmp_path: Path) -> None
 def test_another_server_can_contradict(tmp_path: Path) -> None:
     summary = on_servers(tmp_path, mysql=SMALL, mariadb=LARGE)
 
-    last = summary.verdict.text.splitlines()[-1]
-    assert last == "The conclusion does not carry over: mysql 20+0, mariadb 5+10."
+    first = summary.verdict.text.splitlines()[0]
+    assert first == "The conclusion does not carry over: mysql 20+0, mariadb 5+10."
     assert summary.verdict.recommended is None
 
 
@@ -192,8 +192,8 @@ def test_a_pool_may_be_named_like_a_model(tmp_path: Path) -> None:
 
     summary = summarize_runs(runs)
     assert [pool.given for pool in summary.pools] == ["web.threads", "large"] * 2
-    last = summary.verdict.text.splitlines()[-1]
-    assert last == "The conclusion carries over: both recommend large."
+    first = summary.verdict.text.splitlines()[0]
+    assert first == "The conclusion carries over: both recommend large."
 
 
 @pytest.mark.parametrize("model", ["greenlets", "threads"])

@@ -68,7 +68,7 @@ def look(page: Page, name: str) -> None:
         page.set_viewport_size({"width": width, "height": 900})
         fits = f"document.documentElement.scrollWidth <= {width}"
         until(lambda fits=fits: page.evaluate(fits), f"a page of {width} pixels")
-        keep_picture(page, "live-compare")
+        keep_picture(page, f"live-comparison-{name}")
 
 
 def test_a_mistake_is_shown_at_its_field(web: Web, page: Page) -> None:

@@ -18,7 +18,7 @@ from loadtest.model.distribution import Distribution
 from loadtest.runfile.reader import Run
 from tests.accessibility import barriers, faint
 from tests.live.test_web_ui import Web
-from tests.pictures import keep_picture
+from tests.pictures import NOTE_WHAT_IS_WRITTEN, VIEWS, Scheme, keep_picture, keep_views
 from tests.processes import (
     PATIENCE_SECONDS,
     fetch,
@@ -29,14 +29,6 @@ from tests.processes import (
 )
 
 pytestmark = [pytest.mark.browser, pytest.mark.server]
-# Each text that is written on a canvas, and where it ends as a share of the canvas's width.
-NOTE_WHAT_IS_WRITTEN = """
-    window.written = [];
-    const fill = CanvasRenderingContext2D.prototype.fillText;
-    CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
-        written.push([text, (x + this.measureText(text).width) / this.canvas.width]);
-        return fill.call(this, text, x, ...more);
-    };"""
 
 
 @contextmanager
@@ -147,7 +139,7 @@ def test_it_moves_every_second_through_run_after_run(web: Web, browser: Browser)
     assert float(watched.figure("Waiting")) <= 4  # on a quick machine they hardly wait
     assert "limit 2" in watched.chart("Connections")
     assert re.search(r"p95 [\d.]+ (µs|ms|s)", watched.chart("Checkout"))
-    keep_picture(page, "live-running")
+    keep_views(page, "live-running")
 
     stop(web, page)
     expect(page.get_by_role("status")).to_have_text("Run 1: stopped")
@@ -193,9 +185,9 @@ def have_two_runs(web: Web, browser: Browser) -> None:
     page.close()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), VIEWS)
 def test_it_shows_the_last_minutes_when_it_is_opened_late(
-    web: Web, browser: Browser, width: int, scheme: Any
+    web: Web, browser: Browser, width: int, scheme: Scheme
 ) -> None:
     have_two_runs(web, browser)
     known = points_of(fetch(f"{web.address}/pool/data"))
@@ -215,6 +207,8 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
         assert drawn["width"] <= box["width"]
     for title in page.locator("figure h3").all_inner_texts():
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
+    rows = page.locator("#runs tbody tr")
+    assert max(rows.evaluate_all("all => all.map(row => row.offsetHeight)")) < 100
     assert faint(page) == []
     assert barriers(page) == []
     keep_picture(page, "live")
@@ -309,10 +303,15 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     web.next_run(known, seconds=3)  # Locust tells a state that is up to two seconds old
     page.reload()
     links = page.get_by_role("navigation", name="Connection pool")
+
+    def show_tab() -> None:
+        page.reload()
+        page.get_by_role("tab", name="Connection pool").click()
+        expect(page.get_by_role("row", name="Pool 1+1 measuring")).to_be_visible()
+
     expect(page.get_by_role("tab", name="Statistics")).to_be_visible()
     expect(links).to_be_hidden()
-    page.get_by_role("tab", name="Connection pool").click()
-    expect(page.get_by_role("row", name="Pool 1+1 measuring")).to_be_visible()
+    show_tab()
     expect(
         page.get_by_role("row", name=re.compile(r"In use [\d.]+ of 2 maximum [12]"))
     ).to_be_visible()
@@ -321,7 +320,7 @@ def test_the_tab_in_locust_shows_figures_and_leads_on(web: Web, browser: Browser
     expect(row).not_to_have_text(before)
     for figure in ("Overflow", "Waiting", "Timeouts", "Load generator"):
         expect(page.get_by_role("row", name=re.compile(f"^{figure}"))).to_be_visible()
-    keep_picture(page, "locust-tab")
+    keep_views(page, "locust-tab", again=show_tab)
     assert barriers(page, "main") == [], "the rest of the page is Locust's"
     below = page.get_by_role("table").bounding_box()
     shown = links.bounding_box()

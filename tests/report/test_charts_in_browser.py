@@ -10,7 +10,7 @@ from loadtest.experiment.conduct import add_to_plan
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
 from tests.analysis.builders import experiment
-from tests.pictures import VIEWS, Scheme, keep_picture
+from tests.pictures import NOTE_WHAT_IS_WRITTEN, VIEWS, Scheme, keep_picture
 from tests.report.pages import figureless
 from tests.report.test_figures import eventful
 
@@ -177,6 +177,11 @@ def test_a_finger_moves_the_cursor(browser: Browser, report: str) -> None:
     over.evaluate(slide, box["x"] + 0.75 * box["width"])
     assert when(page, "connections") in ("14 s", "15 s")
     assert when(page, "server") == when(page, "connections")
+    sizes = page.locator(".tools button:visible").evaluate_all(
+        "all => all.map(one => Math.min(one.offsetWidth, one.offsetHeight))"
+    )
+    assert sizes
+    assert min(sizes) >= 44
     page.close()
 
 
@@ -185,8 +190,12 @@ def test_it_fits_and_has_no_barriers(
     browser: Browser, report: str, width: int, scheme: Scheme
 ) -> None:
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.add_init_script(NOTE_WHAT_IS_WRITTEN)
     page.goto(report)
     hover(page, "connections", 0.5)
+    ends = dict(page.evaluate("written"))
+    assert "p99" in ends
+    assert max(ends.values()) <= 1
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     for canvas in page.locator("figure canvas").all():
         inside, around = (

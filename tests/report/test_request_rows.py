@@ -83,6 +83,12 @@ def test_little_waiting_explains_nothing(tmp_path: Path) -> None:
     assert request_rows(summary)[0][-2] == "≥ 20.0 ms"
 
 
+def test_no_known_wait_is_no_lower_bound(tmp_path: Path) -> None:
+    load = [requested(load_second(n), ORDERS, [240] * 9, waited=[0] * 9) for n in range(5)]
+    summary = summarize_runs([driven_run(tmp_path, load)])
+    assert request_rows(summary)[0][-2] == "–"
+
+
 def test_the_page_has_them(tmp_path: Path) -> None:
     summarized(tmp_path)
     page = (tmp_path / "one" / "report.html").read_text()

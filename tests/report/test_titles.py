@@ -49,6 +49,11 @@ def test_where_the_time_goes_is_told_pool_by_pool(tmp_path: Path) -> None:
     )
 
 
+def test_pools_with_the_same_longest_phase_are_told_together(tmp_path: Path) -> None:
+    runs = [eventful(tmp_path, "5+10"), eventful(tmp_path, "20+0")]
+    assert drawn(phase_times, runs).title == "Most time goes into waiting with both pools"
+
+
 @pytest.mark.parametrize(
     "figure", [size_curve, wait_percentiles, phase_times, user_sharing, slowest_checkouts]
 )

@@ -76,22 +76,25 @@ def of_application(measurements: Measurements, name: str) -> Measurements:
 
 
 def verdicts(parts: Sequence[Variant], pools: Sequence[PoolSummary], compare: Comparer) -> Verdict:
-    """The verdict of each variant, and whether the conclusion carries over.
+    """Whether the conclusion carries over, and the verdict of each variant.
 
     A pool is recommended, under the name that it has in the first variant, if that does.
     """
     each = [verdict(part.measurements, _summaries(part, pools), compare) for part in parts]
-    lines = [
+    said = [of_part.text.splitlines() for of_part in each]
+    shared = [line for line in said[0] if all(line in lines for lines in said)]
+    own = [
         f"{part.title[0].upper()}{part.title[1:]}: {line}"
-        for part, of_part in zip(parts, each, strict=True)
-        for line in of_part.text.splitlines()
+        for part, lines in zip(parts, said, strict=True)
+        for line in lines
+        if line not in shared
     ]
     recommended = [of_part.recommended for of_part in each]
     valid = {pool.name for pool in pools if pool.valid}
     carries, sentence = _carried_over(parts, recommended, valid, compare)
     return Verdict(
         recommended=recommended[0] if carries else None,
-        text="\n".join(dict.fromkeys([*lines, sentence])),
+        text="\n".join([sentence, *own, *shared]),
         unmeasured=tuple(name for of_part in each for name in of_part.unmeasured),
     )
 

@@ -31,7 +31,7 @@
     const another = comparison && comparison.number !== known.number;
     offer(state.scenarios);
     if (!known.filled || another) fill({ ...state.defaults, ...(another ? comparison.asked : {}) });
-    write(part("warmup"), state.warmup ? ` of ${state.warmup}` : "");
+    write(part("warmup"), state.warmup ? ` of ${state.warmup}${/\d$/.test(state.warmup) ? " s" : ""}` : "");
     Object.assign(known, {
       token: state.token,
       filled: true,

@@ -64,6 +64,11 @@ def offered(options: Namespace, name: str, choices: Collection[str]) -> list[str
     return [choice for choice in choices if not (without and choice == AS_IS)]
 
 
+def help_of(options: Namespace, name: str, text: str) -> str:
+    """The help of a field, without a choice that this process does not offer."""
+    return text if AS_IS in offered(options, name, [AS_IS]) else text.partition(f"; {AS_IS}")[0]
+
+
 def field_groups(
     added: Added, classes: Iterable[type], names: Collection[str]
 ) -> list[tuple[str, list[str]]]:

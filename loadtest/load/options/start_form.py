@@ -12,6 +12,7 @@ from loadtest.load.options.form_fields import (
     field_groups,
     first_load,
     first_values,
+    help_of,
     offered,
     without_effect,
 )
@@ -84,7 +85,7 @@ class StartForm:
             ],
             "fields": {
                 name: {
-                    "help": field["help_text"] or "",
+                    "help": help_of(options, name, field["help_text"] or ""),
                     "idle": without_effect(options, name),
                     "neutral": pool_default(options, name, defaults.get(name)),
                 }

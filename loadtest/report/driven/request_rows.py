@@ -55,7 +55,6 @@ def _names(summary: Summary) -> list[str]:
 
 
 def _row(name: str, pool: PoolSummary, times: RequestTimes) -> tuple[str, ...]:
-    explained = times.explained.get(_EXPLAINED)
     statuses = [f"{status}: {count(number)}" for status, number in times.by_status.items()]
     return (
         name,
@@ -63,9 +62,17 @@ def _row(name: str, pool: PoolSummary, times: RequestTimes) -> tuple[str, ...]:
         count(times.count),
         percent(times.error_rate),
         *(marked_duration(times, percentile) for percentile in ("p50", "p95", "p99")),
-        at_least(explained.waiting_seconds, bound=True) if explained else NO_VALUE,
+        _waiting(times),
         ", ".join(statuses) or NO_VALUE,
     )
+
+
+def _waiting(times: RequestTimes) -> str:
+    """The time that a slow request waited for a connection; at least zero says nothing."""
+    explained = times.explained.get(_EXPLAINED)
+    if not explained or not explained.waiting_seconds:
+        return NO_VALUE
+    return at_least(explained.waiting_seconds, bound=True)
 
 
 def explanations(summary: Summary) -> list[str]:

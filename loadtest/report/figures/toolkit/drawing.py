@@ -62,14 +62,17 @@ def for_title(
     """
     named, told = list(pools), {say(pool) for pool in pools}
     if len(named) > 1 and len(told) == 1:
-        together = "both" if len(named) == 2 else f"all {len(named)}"
-        return " ".join([*told, *([link] if link else []), f"with {together} pools"])
+        return " ".join([*told, *([link] if link else []), f"with {_together(named)}"])
     if len(named) > FEW:
         ranked = sorted(named, key=lambda pool: value(pool) or 0.0)
         named = [ranked[0], ranked[-1]]
     first, *others = named
     start = f"{say(first)} {link} with {first.name}" if link else f"{say(first)} with {first.name}"
     return listed([start, *(f"{say(pool)} with {pool.name}" for pool in others)])
+
+
+def _together(pools: Sequence[PoolSummary]) -> str:
+    return "both pools" if len(pools) == 2 else f"all {len(pools)} pools"
 
 
 def few_names(pools: Sequence[PoolSummary]) -> str:
@@ -87,4 +90,6 @@ def pools_by_word(pools: Sequence[PoolSummary], word: Say) -> str:
     groups: dict[str, list[PoolSummary]] = defaultdict(list)
     for pool in pools:
         groups[word(pool)].append(pool)
+    if len(groups) == 1 and len(pools) > 1:
+        return f"{next(iter(groups))} with {_together(pools)}"
     return ", ".join(f"{said} with {few_names(those)}" for said, those in groups.items())

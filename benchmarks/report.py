@@ -1,8 +1,8 @@
 """The time and memory for a report, the size of its page, and the cost of a very large result.
 
 The results are longer versions of the example's runs: their real seconds, drawn at random and
-written by the tool's own writer. The command makes each report in its own process; its modules are compiled, as those of
-an installed command are.
+written by the tool's own writer. The command makes each report in its own process. Its modules are
+compiled, as those of an installed command are.
 """
 
 import json

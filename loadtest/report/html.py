@@ -22,9 +22,16 @@ from loadtest.report.driven import request_rows
 from loadtest.report.driven.application_rows import application_section, driven_names
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.finding_rows import finding_rows
-from loadtest.report.page_template import whole_page
+from loadtest.report.page_template import page_template, whole_page
 from loadtest.report.pool_table import application_changes, line_groups
 from loadtest.report.result_files import NO_FILES, ResultFiles
+
+_TEMPLATE = "report.html.j2"
+
+
+def prepare_page() -> None:
+    """Compile the template, which takes a while."""
+    page_template(_TEMPLATE)
 
 
 def report_page(
@@ -35,7 +42,7 @@ def report_page(
     """The report; names and texts from files are escaped, only the figures are taken as markup."""
     about = _about(summary)
     return whole_page(
-        "report.html.j2",
+        _TEMPLATE,
         **about,
         summary=summary,
         drawings=drawings,

@@ -133,6 +133,15 @@ def eventful(
     return run(folder, parts, pool, round_, started=started)
 
 
+def test_figures_are_drawn_while_the_rest_of_the_report_is_prepared(tmp_path: Path) -> None:
+    measurements = gather([eventful(tmp_path, "5+10", 1, 1)])
+    called: list[str] = []
+    drawn = draw_figures(measurements, summarize(measurements), lambda: called.append("meanwhile"))
+    assert called == ["meanwhile"]
+    own = throughput.draw(measurements, summarize(measurements))
+    assert own in drawn
+
+
 def test_every_figure_answers_a_question_with_a_table_behind_it(tmp_path: Path) -> None:
     runs = [eventful(tmp_path, "5+10", 1, 1), eventful(tmp_path, "20+0", 1, 2)]
     measurements = gather(runs)

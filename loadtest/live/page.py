@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, request
 
 from loadtest.charts import CHART_FOLDER
 from loadtest.live.comparing.request_guard import RequestGuard
-from loadtest.live.finished_runs import FinishedRuns
+from loadtest.live.ended_runs import EndedRuns
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports
 from loadtest.live.run_pages import RunPages, fresh
@@ -44,7 +44,7 @@ def add_pages(
 ) -> None:
     """Serve the page below base_path, behind Locust's login when that is on.
 
-    results: returns the folder with the results of finished runs. guard: refuses requests of other
+    results: returns the folder with the results of ended runs. guard: refuses requests of other
     pages.
     """
     pages = Blueprint("loadtest", __name__, url_prefix=base_path or None)
@@ -65,7 +65,7 @@ def add_pages(
     serve("/pool", "page", pool)
     serve("/pool/files/<name>", "file", _file)
     serve("/pool/data", "data", data)
-    RunPages(FinishedRuns(results), points, ComparisonReports(results)).add(serve, guard)
+    RunPages(EndedRuns(results), points, ComparisonReports(results)).add(serve, guard)
     web_ui.app.register_blueprint(pages)
 
 

@@ -1,4 +1,4 @@
-"""The comparison report of finished runs, made as `loadtest report RUN RUN` makes it."""
+"""The comparison report of ended runs, made as `loadtest report RUN RUN` makes it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from loadtest.live.finished_runs import FinishedRun
+from loadtest.live.ended_runs import EndedRun
 from loadtest.live.report_process import REPORTED, report_command
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.runfile.comparability import refuse_incomparable
@@ -19,14 +19,14 @@ from loadtest.runfile.reader import RunFacts, RunFile
 LONGEST_SECONDS = 300
 
 
-def refuse_comparison(runs: Sequence[FinishedRun]) -> None:
+def refuse_comparison(runs: Sequence[EndedRun]) -> None:
     """Raise UsageError with the reasons why these runs cannot be compared, if there are any."""
     names = [run.name for run in runs]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise UsageError(*(f"{name} is there twice; tick two different runs" for name in twice))
     if len(runs) < 2:
         raise UsageError("a comparison needs two runs; tick another one")
-    if empty := [run for run in runs if not run.seconds]:
+    if empty := [run for run in runs if run.seconds == 0]:
         raise UsageError(*(f"{run.name} measured nothing: {run.problem}" for run in empty))
     if len({run.pool for run in runs}) == 1:
         raise UsageError(f"all of these runs have the pool {runs[0].pool}; tick one with another")
@@ -35,7 +35,7 @@ def refuse_comparison(runs: Sequence[FinishedRun]) -> None:
     _refuse_other_settings(facts)
 
 
-def _facts(run: FinishedRun) -> RunFacts:
+def _facts(run: EndedRun) -> RunFacts:
     """The facts of a run, with its name for its path: an error names the run, not the file."""
     file = RunFile(run.file)
     return RunFacts(Path(run.name), file.header, file.told, footer=None)
@@ -52,7 +52,7 @@ def _refuse_other_settings(runs: Sequence[RunFacts]) -> None:
             )
 
 
-def report_in_process(runs: Sequence[FinishedRun], out: Path) -> None:
+def report_in_process(runs: Sequence[EndedRun], out: Path) -> None:
     """Make the report of runs in a folder; raises LoadtestError with what the command said."""
     command = report_command([run.file for run in runs], out)
     try:
@@ -82,12 +82,12 @@ class ComparisonReports:
     def __init__(
         self,
         results: Callable[[], Path],
-        make: Callable[[Sequence[FinishedRun], Path], None] = report_in_process,
+        make: Callable[[Sequence[EndedRun], Path], None] = report_in_process,
     ) -> None:
         self._results, self._make = results, make
         self._busy = threading.Lock()
 
-    def of(self, runs: Sequence[FinishedRun]) -> Path:
+    def of(self, runs: Sequence[EndedRun]) -> Path:
         """The folder of the report of some runs.
 
         Raises UsageError if they cannot be compared, LoadtestError if the report fails.
@@ -100,7 +100,7 @@ class ComparisonReports:
         finally:
             self._busy.release()
 
-    def _made(self, runs: Sequence[FinishedRun]) -> Path:
+    def _made(self, runs: Sequence[EndedRun]) -> Path:
         folder = new_folder(self._results(), "comparison", latest=False)
         (folder / "runs").rmdir()  # the runs stay where they are
         try:

@@ -1,4 +1,4 @@
-"""The finished runs in the web UI: their table, their series, their files, and comparisons."""
+"""The ended runs in the web UI: their table, their series, their files, and comparisons."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import quote
 from flask import Response, request, send_file
 
 from loadtest.live.comparing.request_guard import RequestGuard
-from loadtest.live.finished_runs import FinishedRun, FinishedRuns
+from loadtest.live.ended_runs import EndedRun, EndedRuns
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports
 from loadtest.live.run_series import run_series
@@ -53,9 +53,9 @@ def _is_link(path: Path, folder: Path) -> bool:
 
 
 class RunPages:
-    """The views of finished runs; a file is found among those that exist, never by its path."""
+    """The views of ended runs; a file is found among those that exist, never by its path."""
 
-    def __init__(self, runs: FinishedRuns, points: Points, reports: ComparisonReports) -> None:
+    def __init__(self, runs: EndedRuns, points: Points, reports: ComparisonReports) -> None:
         self._runs, self._points, self._reports = runs, points, reports
 
     def add(self, serve: Serve, guard: RequestGuard) -> None:
@@ -68,11 +68,11 @@ class RunPages:
         serve("/pool/report/<int:run>", "report", self.report)
 
     def table(self) -> Response:
-        """All finished runs."""
+        """The ended runs."""
         return _answer({"runs": [run.facts() for run in self._runs.newest()]})
 
     def series(self, name: str) -> Response:
-        """The points of a finished run."""
+        """The points of an ended run."""
         try:
             points = run_series(self._run(name).file)
         except LoadtestError as error:
@@ -108,7 +108,7 @@ class RunPages:
         """Lead to the report of a run of this process, by default the last one."""
         return report_answer(self._points.report(run), up="" if run is None else "../")
 
-    def _run(self, name: object) -> FinishedRun:
+    def _run(self, name: object) -> EndedRun:
         found = next((run for run in self._runs.newest() if run.name == name), None)
         if found is None:
             raise UsageError(f"{name}: {_GONE}")

@@ -1,4 +1,4 @@
-"""The points of a finished run, second by second, as the live page showed them."""
+"""The points of an ended run, second by second, as the live page showed them."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class RunSoFar:
             self._wait.add(wait)
 
     def numbers(self) -> dict[str, float | None]:
-        """The numbers by name, as those of a finished run; None where nothing was measured.
+        """The numbers by name, as those of an ended run; None where nothing was measured.
 
         wait_p95: of the waits that have ended.
         """

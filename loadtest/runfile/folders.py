@@ -133,8 +133,23 @@ def reported_folders(parent: Path) -> list[Path]:
     return [folder for _, folder in sorted(found, reverse=True)]
 
 
+def unreported_runs(parent: Path) -> list[tuple[int, Path]]:
+    """When it was written (ns), and the run file, for each folder with a single run and no report.
+
+    The newest first; links are left out.
+    """
+    found = []
+    for folder in _folders_in(parent):
+        files = [] if (folder / REPORT_PAGE).exists() else list(folder.glob("runs/*.jsonl"))
+        if len(files) == 1:
+            with suppress(OSError):  # removed
+                found.append((files[0].stat().st_mtime_ns, files[0]))
+    return sorted(found, reverse=True)
+
+
 def _folders_in(parent: Path) -> list[Path]:
     try:
-        return [one for one in parent.iterdir() if one.is_dir() and not one.is_symlink()]
+        with os.scandir(parent) as found:
+            return [Path(one.path) for one in found if one.is_dir(follow_symlinks=False)]
     except OSError:  # no run yet
         return []

@@ -139,6 +139,14 @@ def test_the_sizes_tried_grow_with_the_logarithm(most: int) -> None:
     assert max(tried) <= 1.5 * math.log2(most) + 5
 
 
+@pytest.mark.parametrize(("doubled", "goes_on"), [(100, False), (102, False), (103, True)])
+def test_one_doubling_that_brings_less_than_half_of_the_margin_is_the_last(
+    doubled: float, goes_on: bool
+) -> None:
+    size = next_size({10: Trial(100), 20: Trial(doubled)}, 100)
+    assert (size == 40) == goes_on
+
+
 def test_the_answer_and_its_neighbour_are_confirmed_by_three_rounds() -> None:
     trials = Workload(lambda size: 100.0 * min(size, 20), 100).search(20)
     assert smallest_good_size(trials) == 19

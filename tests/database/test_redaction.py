@@ -88,6 +88,12 @@ def test_a_word_that_is_a_password_too_stays(password: str) -> None:
     assert without_passwords(text, address(password)) == text
 
 
+@pytest.mark.parametrize("password", ["p@ss", "p@", "@p@ss@word"])
+def test_an_unknown_password_that_contains_an_at_sign_is_hidden_to_its_end(password: str) -> None:
+    told = without_passwords(f"cannot parse mysql://app:{password}@db.example/shop, is it")
+    assert told == "cannot parse mysql://app:***@db.example/shop, is it"
+
+
 def test_the_words_of_an_error_have_no_address_even_if_they_are_cut_off_in_it() -> None:
     error = ValueError(f"{'x' * (MOST_CHARACTERS - 24)} {spoken('hush')}")
     assert words_of(error).endswith("x mysql+pymysql://app:***")

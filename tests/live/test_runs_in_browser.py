@@ -16,12 +16,12 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from loadtest.live import page as live_page
 from loadtest.live.comparing.request_guard import TOKEN_HEADER
-from loadtest.live.finished_runs import FinishedRun
+from loadtest.live.ended_runs import EndedRun
 from loadtest.live.run_comparison import ComparisonReports
 from loadtest.model.pool import parse_pool
 from loadtest.report.render import render
 from tests.accessibility import barriers, faint
-from tests.analysis.builders import interval
+from tests.analysis.builders import START, interval, steady
 from tests.live.measured_runs import result, three_runs, web_app
 from tests.pictures import keep_picture
 from tests.undisturbed import without_figures
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.browser
 ADDRESS = "http://locust.test"
 
 
-def made_here(runs: Sequence[FinishedRun], out: Path) -> None:
+def made_here(runs: Sequence[EndedRun], out: Path) -> None:
     """The report of some runs, made in this process."""
     with without_figures():
         render([run.file for run in runs], out)
@@ -118,6 +118,12 @@ def test_runs_are_listed_with_their_numbers_and_why_they_are_not_valid(visited: 
 def test_ticked_runs_lie_over_each_other_and_are_left_again(visited: Visited) -> None:
     page = visited.page
     kept = page.locator("#runs tbody tr").last.element_handle()
+    page.get_by_role("link", name="Runs").press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Compare runs")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    expect(box(page, "9+0")).to_be_focused()
     box(page, "5+10").focus()
     page.keyboard.press("Space")
     expect(page.locator("#overlay")).to_be_hidden()
@@ -207,7 +213,11 @@ def test_compared_runs_have_a_report_and_others_a_message_at_the_button(
     expect(said).to_have_text("")
     box(page, "9+0").check()
     page.get_by_role("button", name="Compare 2 runs").click()
-    expect(said).to_contain_text("No report: cannot be compared: load.users is 300 in first, 900")
+    day = r"the run of \d+ \w+, \d\d:\d\d:\d\d"  # what the table shows; it has no folder
+    differs = re.compile(
+        f"^No report: cannot be compared: load.users is 300 in {day}, 900 in {day}$"
+    )
+    expect(said).to_have_text(differs)
     assert visited.complaints.pop().startswith("Failed to load resource")  # the answer was 400
     assert not list(results.glob("comparison-*"))
 
@@ -232,12 +242,19 @@ def test_names_of_results_and_their_problems_are_text(browser: Browser, tmp_path
     (pool,) = summary["pools"]
     pool |= {"name": evil, "valid": False, "findings": [{"message": f"{evil} {evil}"}]}
     (folder / "summary.json").write_text(json.dumps(summary))
+    steady(tmp_path / f"killed {evil[1:4]}", "5+10", [100], reason=None, started=START - 9)
     visited = Visited(browser, tmp_path)
     page = visited.page
-    expect(page.locator("#runs tbody tr")).to_have_count(2)
-    assert visited.rows()[1][2] == evil
-    assert visited.rows()[1][8] == f"no: {evil} {evil}"
-    page.get_by_role("checkbox").check()
+    expect(page.locator("#runs tbody tr")).to_have_count(3)
+    _, named, killed = visited.rows()
+    assert (named[2], named[8]) == (evil, f"no: {evil} {evil}")
+    assert killed[4:9] == [
+        *("2 s", "100", "10 ms", "0 %", "interrupted: its process ended before the run did")
+    ]
+    assert killed[9] == f"loadtest report '{tmp_path}/killed img'"
+    for one in page.get_by_role("checkbox").all():
+        one.check()
+    expect(page.locator("#overlaid figure")).to_have_count(9)
     page.get_by_role("link", name="report of").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("hot-row")
     assert page.locator("img").count() == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from xml.etree import ElementTree as XML
 
@@ -126,3 +127,14 @@ def test_a_file_that_exists_is_not_overwritten(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="exists already"):
         write_new(path, exported(EXAMPLE, "csv"))
     assert path.read_text() == "mine"
+
+
+def test_an_export_that_fails_leaves_no_file(tmp_path: Path) -> None:
+    def lines() -> Iterator[str]:
+        yield "pool,round\n"
+        raise UsageError("the result is damaged")
+
+    path = tmp_path / "seconds.csv"
+    with pytest.raises(UsageError, match="the result is damaged"):
+        write_new(path, lines())
+    assert not path.exists()

@@ -14,7 +14,7 @@ from loadtest.model.end_reason import End, EndReason, end_of
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.interval import SERVER, Gauge, Interval, SlowCheckout
 from loadtest.runfile import decoding
-from loadtest.runfile.folders import find_runs, new_folder
+from loadtest.runfile.folders import find_runs, new_folder, run_files
 from loadtest.runfile.footer import add_to_footer, end_for, say_why_it_ended
 from loadtest.runfile.line import FORMAT, to_line
 from loadtest.runfile.reader import Run, read_run
@@ -428,6 +428,12 @@ def test_single_files_and_folders_can_be_mixed(results):
 def test_a_folder_without_runs_is_named(tmp_path):
     with pytest.raises(UsageError, match=r"contains no run files \(expected .*/runs/\*\.jsonl\)"):
         find_runs([tmp_path])
+
+
+def test_a_part_that_is_being_compressed_is_found_once(tmp_path):
+    for name in ("shop-1.jsonl", "shop-1.jsonl.gz", "shop-2.jsonl.gz"):
+        (tmp_path / name).touch()
+    assert [path.name for path in run_files([tmp_path])] == ["shop-1.jsonl", "shop-2.jsonl.gz"]
 
 
 def test_a_path_that_is_not_there_is_named(results):

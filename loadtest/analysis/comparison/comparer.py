@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
 
 from loadtest.analysis.statistics.estimate import mean
+from loadtest.analysis.statistics.students_t import student_cdf, student_quantile
 from loadtest.model.experiment import AUTO, MARGIN
 from loadtest.model.field_types import Interval95
 from loadtest.model.objective import more_is_better, parse_objective, value_at
@@ -98,7 +99,7 @@ class Difference:
         """The interval that misses the true difference at the rate `level`; None if unknown."""
         if self.mean is None or math.isinf(self.error):
             return None
-        half = float(stdtrit(self.freedom, 1 - level / 2)) * self.error
+        half = student_quantile(self.freedom, 1 - level / 2) * self.error
         return self.mean - half, self.mean + half
 
     def chances(self, margin: float) -> tuple[float, float]:
@@ -117,17 +118,22 @@ class Difference:
         """How many more rounds like these would decide; None if there are very many."""
         if self.mean is None or math.isinf(self.error):
             return FEWEST_ROUNDS - self.rounds
-        rounds = np.arange(max(self.rounds + 1, FEWEST_ROUNDS), MOST_FURTHER_ROUNDS + 1)
-        freedom = self.freedom * (rounds - 1) / (self.rounds - 1)
-        error = self.error * np.sqrt(self.rounds / rounds)
-        half = stdtrit(freedom, 1 - rule.level / 2) * error
         middle, edge = abs(self.mean), math.log1p(rule.margin)
-        decided = np.flatnonzero((middle > half) | (middle + half < edge))
-        return int(rounds[decided[0]]) - self.rounds if len(decided) else None
+
+        def decides(rounds: int) -> bool:
+            freedom = self.freedom * (rounds - 1) / (self.rounds - 1)
+            error = self.error * math.sqrt(self.rounds / rounds)
+            half = student_quantile(freedom, 1 - rule.level / 2) * error
+            return middle > half or middle + half < edge
+
+        # The interval shrinks with every round: if a number of rounds decides, all larger ones do.
+        possible = range(max(self.rounds + 1, FEWEST_ROUNDS), MOST_FURTHER_ROUNDS + 1)
+        place = bisect_left(possible, True, key=decides)
+        return possible[place] - self.rounds if place < len(possible) else None
 
     def _tail(self, distance: float) -> float:
         """The chance of a mean that lies this far below zero."""
-        return float(stdtr(self.freedom, distance / self.error))
+        return student_cdf(self.freedom, distance / self.error)
 
 
 def _error(values: Sequence[float]) -> float:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 
-from scipy.special import stdtrit
-
+from loadtest.analysis.statistics.students_t import student_quantile
 from loadtest.model.durations import Durations
 from loadtest.model.interval import SECOND
 from loadtest.model.request_times import Explained
@@ -50,5 +49,5 @@ def _least_share(band: TimeBand) -> float:
     if band.squares:
         mean_time = band.time / band.told / 1000  # µs, as in the squares
         variance = max(band.squares / band.told / mean_time**2 - share**2, 0.0)
-    t = float(stdtrit(band.told - 1, 1 - _LEVEL))
+    t = student_quantile(band.told - 1, 1 - _LEVEL)
     return max(share - t * math.sqrt(variance / (band.told - 1)), 0.0)

@@ -7,8 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from scipy.special import stdtrit
-
 from loadtest.analysis.comparison.objective_check import check_objective, meets_objectives
 from loadtest.analysis.findings import mostly_failing
 from loadtest.analysis.findings.leaks import is_drained
@@ -19,6 +17,7 @@ from loadtest.analysis.sizing.size_search import MOST_ROUNDS, ROUNDS, SearchStep
 from loadtest.analysis.statistics.censoring import describe
 from loadtest.analysis.statistics.estimate import interval95
 from loadtest.analysis.statistics.interim_analysis import ThroughputEstimate, rate_of
+from loadtest.analysis.statistics.students_t import student_quantile
 from loadtest.model.experiment import with_processes_name
 from loadtest.model.field_types import Interval95
 from loadtest.model.objective import Bound, parse_objective
@@ -262,7 +261,7 @@ def _over_seconds(pool: PoolRuns) -> Interval95 | None:
     if found is None:
         return None
     seconds = sum(len(round_.data.batches) for round_ in pool.rounds)
-    half = float(stdtrit(seconds - 1, 0.975)) * found.error
+    half = student_quantile(seconds - 1, 0.975) * found.error
     return found.mean - half, found.mean + half
 
 

@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
+from loadtest.analysis.statistics.students_t import student_quantile
 from loadtest.model.field_types import Interval95
 
 
@@ -25,8 +25,7 @@ def interval95(values: Sequence[float], level: float = 0.05) -> Interval95 | Non
     """
     if len(values) < 2:
         return None
-    # `scipy.stats` has this ready-made, but takes a second to import.
-    t = float(stdtrit(len(values) - 1, 1 - level / 2))
+    t = student_quantile(len(values) - 1, 1 - level / 2)
     half = t * float(np.std(values, ddof=1)) / math.sqrt(len(values))
     middle = float(np.mean(values))
     return middle - half, middle + half

@@ -19,10 +19,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr, stdtrit
 
 from loadtest.analysis.statistics.batches import BatchOfRequests, successes, whole_seconds
 from loadtest.analysis.statistics.censoring import PERCENTILE_SHARES
+from loadtest.analysis.statistics.students_t import student_quantile
 from loadtest.model.distribution import Distribution
 from loadtest.model.experiment import MARGIN
 from loadtest.model.interval import SECOND, Interval
@@ -76,7 +76,7 @@ class Excess:
         if number < 2:
             return None
         spread = math.sqrt(number) * float(np.std(self.parts, ddof=1))
-        of_a_few = float(stdtrit(number - 1, ndtr(standard_errors)))
+        of_a_few = student_quantile(number - 1, _normal_cdf(standard_errors))
         enough = max(of_a_few * spread, standard_errors * self.least_error)
         total = sum(self.parts)
         return None if abs(total) <= enough else total < 0
@@ -199,3 +199,8 @@ def _lost(seconds: Sequence[Interval], least: float, error: float) -> Excess:
     length = sum(one.length for one in seconds) / SECOND
     parts = [least * one.length / SECOND - successes(one) for one in seconds]
     return Excess(parts, max(error * length, math.sqrt(len(seconds)) / 2))
+
+
+def _normal_cdf(standard_errors: float) -> float:
+    """The share of the normal distribution below some standard errors."""
+    return 0.5 * math.erfc(-standard_errors / math.sqrt(2))

@@ -1,5 +1,5 @@
 "use strict";
-/* The table of runs: those of this Locust process, and those with a report in the folder of results. Ticked runs lie over
+/* The table of runs: those of this Locust process, and those in the folder of results. Ticked runs lie over
    each other in the charts, from their beginning, and become a comparison report. */
 
 const runs = (() => {
@@ -36,14 +36,15 @@ const runs = (() => {
       ...current.map((run) => ({ ...run, key: `#${run.number}`, told: run.reason || "running", bad: run.reason.startsWith("failed"),
         link: run.report && `pool/report/${run.number}` })),
       ...finished.runs.map((run) => ({ ...run, key: run.name, ...judged(run, own.get(run.name)),
-        link: `pool/results/${encodeURIComponent(run.name)}/report.html` })),
+        link: run.command ? null : `pool/results/${encodeURIComponent(run.name)}/report.html` })),
     ].sort((one, other) => other.begun - one.begun);
   }
 
-  /* Whether a finished run is valid; own: the same run as this process remembers it, if it does. */
+  /* Whether an ended run is valid; own: the same run as this process remembers it, if it does. */
   function judged(run, own) {
     const failed = own?.reason.startsWith("failed");
-    return { number: own?.number, told: run.problem ? "no" : failed ? own.reason : "yes", bad: Boolean(run.problem || failed) };
+    const told = run.command ? run.problem : run.problem ? "no" : failed ? own.reason : "yes";
+    return { number: own?.number, told, bad: Boolean(run.problem || failed) };
   }
 
   function began(run) {
@@ -53,6 +54,8 @@ const runs = (() => {
   }
 
   const named = (run) => (run.number ? `run ${run.number}, ${run.pool}` : `${run.pool}, began ${began(run)}`);
+  /* The same in a sentence about several runs. */
+  const called = (run) => (run.number ? `run ${run.number}` : `the run of ${began(run)}`);
 
   /* ---- the table ---- */
 
@@ -66,7 +69,19 @@ const runs = (() => {
   /* Whether a run is valid, and the first sentence about why not. */
   function validity(run) {
     const cell = element("td", run.told, run.bad ? "bad" : "");
-    if (run.problem) cell.append(": ", run.problem.split(/(?<=\.) (?=[A-Z])/)[0]);
+    if (run.told === "no") cell.append(": ", run.problem.split(/(?<=\.) (?=[A-Z])/)[0]);
+    return cell;
+  }
+
+  /* The link to a report, or the command that makes a missing one. */
+  function reportOf(run) {
+    const cell = element("td", run.link || run.command ? null : "–");
+    if (run.command) cell.append(element("code", run.command));
+    if (run.link) {
+      const link = element("a", "report");
+      Object.assign(link, { href: run.link, ariaLabel: `report of ${named(run)}` });
+      cell.append(link);
+    }
     return cell;
   }
 
@@ -76,22 +91,16 @@ const runs = (() => {
     if (run.name) first.append(box(run));
     const pool = element("th", run.pool);
     pool.scope = "row";
-    const last = element("td", run.link ? null : "–");
-    if (run.link) {
-      const link = element("a", "report");
-      Object.assign(link, { href: run.link, ariaLabel: `report of ${named(run)}` });
-      last.append(link);
-    }
     const numbers = [
       run.seconds ? time(run.seconds) : "–", level(run.per_second), `${run.at_least ? "≥ " : ""}${time(run.wait_p95)}`, percent(run.errors),
     ];
-    row.append(first, element("td", run.number ?? ""), pool, element("td", began(run)), ...numbers.map((text) => element("td", text, "number")), validity(run), last);
+    row.append(first, element("td", run.number ?? ""), pool, element("td", began(run)), ...numbers.map((text) => element("td", text, "number")), validity(run), reportOf(run));
     return row;
   }
 
   /* A row that shows the same as before stays the same: what is focused or being clicked must not vanish. */
-  function kept(run) {
-    const text = JSON.stringify({ ...run, began: began(run) });
+  function kept(run, today) {
+    const text = JSON.stringify([run, today]);
     if (rows.get(run.key)?.text !== text) rows.set(run.key, { text, row: rowOf(run) });
     return rows.get(run.key).row;
   }
@@ -102,7 +111,8 @@ const runs = (() => {
       Object.assign(finished, { known, asked: Date.now() });
       ask();
     }
-    const wanted = all().map(kept);
+    const today = new Date(state.now * 1000).toDateString(); // the day is left out of its times
+    const wanted = all().map((run) => kept(run, today));
     const body = byId("runs").tBodies[0];
     for (const row of [...body.rows]) if (!wanted.includes(row)) row.remove();
     wanted.forEach((row, at) => { if (body.rows[at] !== row) body.insertBefore(row, body.rows[at] ?? null); });
@@ -219,6 +229,12 @@ const runs = (() => {
 
   /* ---- the comparison report ---- */
 
+  /* A message about ticked runs: the table does not show the names of their folders. */
+  function readable(text) {
+    const longestFirst = [...ticked.values()].map(({ run }) => run).sort((one, other) => other.name.length - one.name.length);
+    return longestFirst.reduce((said, run) => said.replaceAll(run.name, called(run)), text);
+  }
+
   async function compare() {
     if (ticked.size < 2) {
       say("Tick two or more runs of different pools in the table.", true);
@@ -237,7 +253,7 @@ const runs = (() => {
       say("");
       location.assign(`pool/${made.report}`);
     } catch (error) {
-      say(`No report: ${error.message}`, true);
+      say(`No report: ${readable(error.message)}`, true);
     }
     byId("compare").disabled = false;
   }

@@ -1,4 +1,4 @@
-"""The finished runs that the live page shows: read from results, drawn, compared, served."""
+"""The ended runs that the live page shows: read from results, drawn, compared, served."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from urllib.parse import urljoin
 
 import pytest
 
-from loadtest.live import run_comparison
+from loadtest.live import ended_runs, run_comparison
 from loadtest.live.comparing.request_guard import TOKEN_HEADER
-from loadtest.live.finished_runs import FinishedRun, FinishedRuns, finished_run
+from loadtest.live.ended_runs import EndedRun, EndedRuns, numbers_in, reported_run
 from loadtest.live.points import Points
 from loadtest.live.run_comparison import ComparisonReports, refuse_comparison
 from loadtest.live.run_pages import linked_files
@@ -26,8 +26,9 @@ from loadtest.live.second import Point
 from loadtest.model.errors import LoadtestError, UsageError
 from loadtest.model.pool import parse_pool
 from loadtest.runfile.folders import point_latest_at
-from loadtest.runfile.reader import read_run
-from tests.analysis.builders import START, interval, run
+from loadtest.runfile.reader import RunFile, read_run
+from loadtest.runfile.writer import RunWriter
+from tests.analysis.builders import START, header, interval, run, steady
 from tests.conftest import ROOT
 from tests.live.measured_runs import LOAD, reported, result, three_runs, web_app
 
@@ -47,8 +48,17 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def runs_in(results: Path) -> list[FinishedRun]:
-    return FinishedRuns(lambda: results).newest()
+def killed(folder: Path) -> Path:
+    """The file of a run whose process was killed while it wrote a line."""
+    steady(folder, "20+0", [100], failures=25, seconds=3, reason=None)
+    (path,) = folder.glob("runs/*.jsonl")
+    with path.open("ab") as file:
+        file.write(b'{"type":"interval","second":17500')
+    return path
+
+
+def runs_in(results: Path) -> list[EndedRun]:
+    return EndedRuns(lambda: results).newest()
 
 
 class TestTheRuns:
@@ -64,7 +74,7 @@ class TestTheRuns:
         assert third.problem.startswith("The load generator used 90 % of its core or more in 100 %")
 
     def test_a_report_that_is_made_again_is_read_again(self, tmp_path: Path) -> None:
-        runs = FinishedRuns(lambda: tmp_path)
+        runs = EndedRuns(lambda: tmp_path)
         assert runs.newest() == []
         folder = result(tmp_path, "one", "20+0")
         summary = folder / "summary.json"
@@ -79,7 +89,76 @@ class TestTheRuns:
 
     def test_a_folder_that_is_missing_has_none(self, tmp_path: Path) -> None:
         assert runs_in(tmp_path / "missing") == []
-        assert finished_run(tmp_path) is None
+        assert reported_run(tmp_path) is None
+
+
+class TestAKilledRun:
+    """It has a file without a footer, and no report."""
+
+    def test_has_the_numbers_of_its_file_until_its_report_is_made(self, tmp_path: Path) -> None:
+        folder = tmp_path / "killed"
+        path = killed(folder)
+        result(tmp_path, "whole", "5+10", started=START + 9)
+        whole, run = runs_in(tmp_path)
+        assert (whole.name, whole.command) == ("whole", "")
+        assert (run.name, run.pool, run.begun, run.file) == ("killed", "20+0", START, path)
+        assert (run.seconds, run.per_second, run.errors) == (3, 100, 0.2)
+        assert run.wait_p95 == pytest.approx(0.01, rel=0.02)
+        assert run.problem == "interrupted: its process ended before the run did"
+        assert run.command == f"loadtest report {folder}"
+        refuse_comparison([whole, run])
+        reported(folder)
+        whole, run = runs_in(tmp_path)
+        assert (run.name, run.per_second, run.command) == ("killed", 100, "")
+
+    def test_of_an_application_has_the_waits_of_its_pools(self, tmp_path: Path) -> None:
+        path = tmp_path / "driven" / "runs" / "1+0-1.jsonl"
+        path.parent.mkdir(parents=True)
+        shutil.copy(ROOT / "tests/recorded/driven-pool-timeouts-as-5xx/run.jsonl", path)
+        numbers = numbers_in(RunFile(path))
+        reported(tmp_path / "driven")
+        (run,) = runs_in(tmp_path)
+        for name in ("seconds", "per_second", "errors"):
+            assert numbers[name] == pytest.approx(getattr(run, name), rel=0.02), name
+        assert run.wait_p95
+        assert 0 < (numbers["wait_p95"] or 0) <= run.wait_p95 * 1.02
+
+    def test_a_request_reads_new_files_up_to_a_size_and_each_once(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read: list[str] = []
+
+        def counted(file: RunFile) -> dict[str, float | None]:
+            read.append(file.path.parent.parent.name)
+            return numbers_in(file)
+
+        size = max(killed(tmp_path / name).stat().st_size for name in ("one", "two"))
+        monkeypatch.setattr(ended_runs, "numbers_in", counted)
+        monkeypatch.setattr(ended_runs, "MOST_READ", size * 3 // 2)
+        runs = EndedRuns(lambda: tmp_path)
+        seconds = [sorted(one.seconds or 0 for one in runs.newest()) for _ in range(3)]
+        assert seconds == [[0, 3], [3, 3], [3, 3]]
+        assert sorted(read) == ["one", "two"]
+        monkeypatch.setattr(ended_runs, "MOST_READ", size // 2)
+        assert [one.seconds for one in runs_in(tmp_path)] == [None, None]
+        assert sorted(read) == ["one", "two"]
+
+    def test_is_no_run_that_goes_on_or_has_ended_in_order(self, tmp_path: Path) -> None:
+        going = RunWriter(tmp_path / "going" / "runs" / "20+0-1.jsonl", header())
+        run(tmp_path / "reporting", [interval(0)])
+        for pool in ("5+10", "20+0"):
+            run(tmp_path / "experiment", [interval(0)], pool, reason=None)
+        damaged = tmp_path / "damaged" / "runs" / "20+0-1.jsonl"
+        damaged.parent.mkdir(parents=True)
+        damaged.write_text("no run")
+        runs = EndedRuns(lambda: tmp_path)
+        assert runs.newest() == []
+        going.abandon()
+        (ended,) = runs.newest()
+        assert (ended.name, ended.seconds, ended.per_second) == ("going", 0, None)
+        result(tmp_path, "whole", "5+10")
+        with pytest.raises(UsageError, match="going measured nothing: interrupted"):
+            refuse_comparison(found(tmp_path, "whole", "going"))
 
 
 class TestTheSeries:
@@ -106,7 +185,7 @@ class TestTheSeries:
         assert {(point.limit, point.timeouts > 0) for point in points} == {(1, True)}
 
 
-def found(results: Path, *names: str) -> list[FinishedRun]:
+def found(results: Path, *names: str) -> list[EndedRun]:
     known = {one.name: one for one in runs_in(results)}
     return [known[name] for name in names]
 
@@ -200,7 +279,7 @@ class TestAComparisonReport:
         asked: list[str] = []
         runs = found(results, "first", "second")
 
-        def make(_: Sequence[FinishedRun], folder: Path) -> None:
+        def make(_: Sequence[EndedRun], folder: Path) -> None:
             with pytest.raises(LoadtestError, match="another comparison report is being made"):
                 reports.of(runs)
             asked.append(folder.name)

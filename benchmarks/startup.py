@@ -26,12 +26,12 @@ WAYS = {
 def main() -> dict[str, object]:
     """Run it: the CPU seconds of the imports, and each way's CPU time as a ratio to them."""
     with tempfile.TemporaryDirectory() as compiled:
-        imports, ratios = _measured(_environment(compiled))
+        imports, ratios = _measured(compiled_environment(compiled))
     medians = {name: round(statistics.median(each), 3) for name, each in ratios.items()}
     return {"typer_and_rich_cpu_seconds": statistics.median(imports), "ratios": medians}
 
 
-def _environment(compiled: str) -> dict[str, str]:
+def compiled_environment(compiled: str) -> dict[str, str]:
     """The environment of the commands: an installed command is compiled, a checkout may not be."""
     kept = {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return kept | {"PYTHONPYCACHEPREFIX": compiled}

@@ -35,7 +35,7 @@ def test_the_start_of_a_command_is_measured_with_compiled_modules(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    environment = startup._environment(str(tmp_path))
+    environment = startup.compiled_environment(str(tmp_path))
     startup.cpu_seconds([sys.executable, "-c", "import loadtest"], environment)
     assert list(tmp_path.rglob("loadtest/__init__*.pyc"))
 

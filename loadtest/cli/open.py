@@ -12,7 +12,7 @@ import typer
 
 from loadtest.cli.completion import complete_result
 from loadtest.model.errors import LoadtestError, UsageError
-from loadtest.runfile.folders import folder_of
+from loadtest.runfile.folders import find_runs, folder_of, holds_recording
 
 _PAGE = "report.html"
 
@@ -40,9 +40,9 @@ def open(
 def page_of(result: Path) -> Path:
     """The page of a result; raises UsageError if there is none."""
     page = result if result.suffix == ".html" else folder_of(result) / _PAGE
-    if not result.exists():
-        raise UsageError(f"there is no result {result}: loadtest demo and loadtest run make one")
-    if not page.is_file():
+    if not (result.exists() and page.is_file()):
+        if not holds_recording([result]):
+            find_runs([result])  # a report needs runs
         raise UsageError(f"{result} has no {_PAGE}: make it with loadtest report {result}")
     return page.resolve()
 

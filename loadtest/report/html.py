@@ -22,9 +22,16 @@ from loadtest.report.driven import request_rows
 from loadtest.report.driven.application_rows import application_section, driven_names
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.finding_rows import finding_rows
-from loadtest.report.page_template import whole_page
+from loadtest.report.page_template import page_template, whole_page
 from loadtest.report.pool_table import application_changes, line_groups
 from loadtest.report.result_files import NO_FILES, ResultFiles
+
+_TEMPLATE = "report.html.j2"
+
+
+def prepare_page() -> None:
+    """Compile the template, which takes a while."""
+    page_template(_TEMPLATE)
 
 
 def report_page(
@@ -35,7 +42,7 @@ def report_page(
     """The report; names and texts from files are escaped, only the figures are taken as markup."""
     about = _about(summary)
     return whole_page(
-        "report.html.j2",
+        _TEMPLATE,
         **about,
         summary=summary,
         drawings=drawings,
@@ -120,16 +127,22 @@ def _circumstances(summary: Summary) -> Iterator[str]:
     if len(names := driven_names(summary)) > 1:
         yield f"applications {units.listed(names)}"
     yield from map(str, _faults(summary))
-    rounds = max((pool.rounds for pool in summary.pools), default=0)
-    lasting = load.get("duration")
-    of = f" of {units.round_duration(float(lasting))}" if lasting else ""
-    yield units.plural(rounds, "round") + of + (" each" if of and rounds > 1 else "")
+    yield _rounds(summary, load.get("duration"))
     versions = summary.environment.get("server_versions")
     if versions:
         yield " and ".join(map(server_title, versions))
     started = summary.environment.get("started")
     if started:
         yield time.strftime("%-d %B %Y, %H:%M UTC", time.gmtime(started))
+
+
+def _rounds(summary: Summary, lasting: float | None) -> str:
+    """The rounds and their length; those of a search differ between its sizes."""
+    rounds = [pool.rounds for pool in summary.pools]
+    most = max(rounds, default=0)
+    fewer = f"{min(rounds)} to " if summary.search and min(rounds, default=0) < most else ""
+    of = f" of {units.round_duration(float(lasting))}" if lasting else ""
+    return fewer + units.plural(most, "round") + of + (" each" if of and most > 1 else "")
 
 
 def _faults(summary: Summary) -> list[Fault]:

@@ -29,9 +29,9 @@ PREDICTION_COLUMNS = (
     "",
 )
 PREDICTION_LEGEND = (
-    "Per s: checkouts per second. p50, p95, p99: the wait for a connection. Timeout: the share of "
-    "checkouts that time out. In use: the mean number of connections in use. Peak: the most open "
-    "at once. New/s: connections opened per second."
+    "Per s: checkouts per second (a report counts requests that ended). p50, p95, p99: the wait "
+    "for a connection. Timeout: the share of checkouts that time out. In use: the mean number of "
+    "connections in use. Peak: the most open at once. New/s: connections opened per second."
 )
 CHECK_COLUMNS = ("pool", "per s", "model", "error", "wait p95", "model", "error")
 NOTICEABLE_WAIT = 0.001

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,10 @@ from loadtest.analysis.round import Round
 from loadtest.analysis.summarize import summarize
 from loadtest.model.errors import UsageError
 from loadtest.model.summary import Summary
-from loadtest.report.figures import draw_figures
+from loadtest.report.figures import draw_figures, prepare_drawing
 from loadtest.report.figures.toolkit.drawing import Drawing
 from loadtest.report.figures.toolkit.svg import standalone
-from loadtest.report.html import report_page
+from loadtest.report.html import prepare_page, report_page
 from loadtest.report.result_files import result_files
 from loadtest.runfile.decoding import from_plan, plan_of
 from loadtest.runfile.folders import find_runs, folder_of
@@ -33,13 +33,13 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
     up to the damage; the summary's problems list files that are no runs.
     Raises UsageError if there is no readable run, or if writing fails.
     """
-    measurements = read_measurements(paths)
+    measurements = read_measurements(paths, prepare_drawing)
     summary = summarize(measurements)
     try:
         out.mkdir(parents=True, exist_ok=True)
         # Other programs read this file: it must exist even if drawing fails.
         write_whole(out / "summary.json", json.dumps(summary.to_json(), indent=2) + "\n")
-        drawings = draw_figures(measurements, summary)
+        drawings = draw_figures(measurements, summary, prepare_page)
         write_figures(out / "figures", drawings)
         write_whole(
             out / "report.html", report_page(summary, drawings, result_files(measurements, out))
@@ -49,14 +49,17 @@ def render(paths: Sequence[Path], out: Path) -> Summary:
     return summary
 
 
-def read_measurements(paths: Sequence[Path]) -> Measurements:
+def read_measurements(
+    paths: Sequence[Path], meanwhile: Callable[[], object] = lambda: None
+) -> Measurements:
     """All runs of some files and folders, with the first folder's experiment.json.
 
-    Recordings that a killed tool left become part of their runs first.
+    Recordings that a killed tool left become part of their runs first. meanwhile: is called if
+    other processes read.
     Raises UsageError if not one run can be read.
     """
     problems = [text for folder in {*map(folder_of, paths)} for text in _not_merged(folder)]
-    found = read_rounds(find_runs(paths))
+    found = read_rounds(find_runs(paths), meanwhile=meanwhile)
     problems += [text for one in found if isinstance(one, UsageError) for text in one.problems]
     rounds = [one for one in found if isinstance(one, Round)]
     if not rounds:

@@ -91,8 +91,15 @@ def find_runs(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         inside = sorted(path.glob("runs/*.jsonl")) or sorted(path.glob("*.jsonl"))
+        if not path.exists():
+            raise UsageError(f"there is no result {path}: loadtest demo and loadtest run make one")
         if not path.is_file() and not inside:
-            raise UsageError(f"{path} contains no run files (expected {path}/runs/*.jsonl)")
+            if holds_recording([path]):
+                raise UsageError(f"{path} is a recording; give results of load tests only")
+            raise UsageError(
+                f"{path} contains no run files (expected {path}/runs/*.jsonl): give the folder of "
+                "a result, such as reports/latest"
+            )
         found += [path] if path.is_file() else inside
     return found
 

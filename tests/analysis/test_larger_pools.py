@@ -62,14 +62,26 @@ def test_two_rounds_are_judged_by_their_ratio(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rates", "time"),
-    [([2 * rate for rate in FIVE], 100), (FIVE, 40), ((60, 150, 90, 130, 70), 100)],
+    ("rates", "time", "said"),
+    [
+        ([2 * rate for rate in FIVE], 100, "serves 2.00 times as many requests."),
+        (FIVE, 40, "has 0.40 times the p95 of requests."),
+    ],
 )
-def test_a_larger_pool_that_helps_or_may_help_is_advised(
-    tmp_path: Path, rates: Sequence[int], time: int
+def test_a_larger_pool_that_helps_is_named(
+    tmp_path: Path, rates: Sequence[int], time: int, said: str
 ) -> None:
-    runs = [*rounds(tmp_path, "5+0", 5, FIVE), *rounds(tmp_path, "20+0", 20, rates, time)]
-    assert told(runs, "5+0").endswith(ADVICE)
+    runs = [
+        *rounds(tmp_path, "5+0", 5, FIVE),
+        *rounds(tmp_path, "20+0", 20, rates, time),
+        *rounds(tmp_path, "40+0", 40, rates, time),
+    ]
+    assert told(runs, "5+0").endswith(f"row locks). A larger pool helps: 20+0 {said}")
+
+
+def test_a_larger_pool_that_may_help_is_advised(tmp_path: Path) -> None:
+    undecided = rounds(tmp_path, "20+0", 20, (60, 150, 90, 130, 70))
+    assert told([*rounds(tmp_path, "5+0", 5, FIVE), *undecided], "5+0").endswith(ADVICE)
 
 
 def test_the_advice_is_not_in_summary_json(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from loadtest.analysis.summarize import summarize_runs
 from loadtest.model.interval import Fair, Gauge, Interval
 from loadtest.model.summary import Finding
@@ -29,6 +31,25 @@ def test_starved_users_of_several_rounds_are_an_average(tmp_path: Path) -> None:
     assert found(*runs)["starvation"].message.startswith(said)
     alone = found(run(tmp_path / "alone", [replace(part, fair=shares[0])]))["starvation"]
     assert alone.message.startswith("14 of 300 users (4.7 %) never got a connection, while")
+
+
+@pytest.mark.parametrize(("served", "severity"), [(197, "error"), (199, "warning")])
+def test_a_few_starved_users_are_a_warning(tmp_path: Path, served: int, severity: str) -> None:
+    fair = Fair(users=200, served=served, checkouts=9000, squares=9000, longest_wait=SECOND)
+    part = interval(counters={"requests": 50, "checkouts": 500})
+    assert found(run(tmp_path, [replace(part, fair=fair)]))["starvation"].severity == severity
+
+
+def test_churn_names_the_settings_that_keep_as_many_connections(tmp_path: Path) -> None:
+    counters = {"requests": 60, "checkouts": 60, "opened": 60, "closed.overflow": 60}
+    gauges = {"open": 15, "in_use": 15}
+    full = found(run(tmp_path, [interval(counters=counters, gauges=gauges)], "5+10"))
+    assert full["overflow_churn"].message.endswith(
+        "Use a larger pool_size and less overflow: pool_size=15, max_overflow=0 allows as many "
+        "connections, and keeps them open."
+    )
+    room = found(run(tmp_path, [interval(counters=counters, gauges=gauges)], "5+20"))
+    assert room["overflow_churn"].message.endswith("Use a larger pool_size and less overflow.")
 
 
 def burst(opened: int, *, closed: int = 0) -> Interval:

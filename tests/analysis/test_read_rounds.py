@@ -101,7 +101,9 @@ def test_several_processes_read_the_same(tmp_path: Path, monkeypatch: pytest.Mon
     alone = read_rounds.read_rounds(paths)
     monkeypatch.setattr(read_rounds, "WORTH_PROCESSES_BYTES", 0)
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    together = read_rounds.read_rounds(paths, part=10_000)
+    called: list[str] = []
+    together = read_rounds.read_rounds(paths, 10_000, lambda: called.append("while they read"))
+    assert called == ["while they read"]
     for one, other in zip(alone, together, strict=True):
         if isinstance(one, UsageError):
             assert isinstance(other, UsageError)

@@ -253,7 +253,9 @@ def test_a_full_pool_whose_connections_run_queries_is_told_to_predict(tmp_path: 
     rows = [second(n, {LIST: busy}, in_use=3, waiting=4, waits=[400] * 5) for n in range(10)]
     found = the("pool_full", of(tmp_path, rows))
     assert found.severity == "warning"
-    assert found.message.startswith("Checkouts waited at a full pool for 10.0 s. The p99")
+    assert found.message.startswith(
+        "Checkouts waited at a full pool for 10.0 s of the 10.0 s measured. The p99"
+    )
     assert found.message.endswith(
         "Predict a larger pool with `loadtest whatif`, or make the queries faster."
     )

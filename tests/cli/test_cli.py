@@ -311,7 +311,7 @@ class TestWrongUsage:
 
     def test_results_that_are_not_there(self, loadtest: Loadtest, tmp_path: Path) -> None:
         assert_usage_error(loadtest("report", tmp_path), f"{tmp_path} contains no run files")
-        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "contains no run files")
+        assert_usage_error(loadtest("report", tmp_path / "x.jsonl"), "there is no result ")
 
     @pytest.mark.server
     def test_results_that_cannot_be_written(

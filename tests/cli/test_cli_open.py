@@ -46,6 +46,9 @@ def test_the_page_is_opened(
 def test_without_a_result_or_its_report_the_message_says_what_makes_one(result: Path) -> None:
     with pytest.raises(UsageError, match=r"there is no result .*nothing: loadtest demo and"):
         page_of(result / "nothing")
+    (result / "empty").mkdir()
+    with pytest.raises(UsageError, match=r"contains no run files .*: give the folder of a result"):
+        page_of(result / "empty")
     (result / "report.html").unlink()
     with pytest.raises(UsageError, match=r"has no report.html: make it with loadtest report"):
         page_of(result)

@@ -51,11 +51,15 @@ def found(monkeypatch: pytest.MonkeyPatch) -> Found:
         processes: int = 2,
         reached: ReachedServer | None = None,
         faults: Sequence[str] = (),
+        chosen: str = "",
     ) -> Database:
         connected = {one.identity: {reached} for one in (engine, *others) if one and reached}
         facts = ApplicationFacts(engine, others, processes, seconds=3.0, reached=connected)
         monkeypatch.setattr(driven_databases, "look_at", lambda *_: facts)
         planned = EXPERIMENT.changed("", fault=tuple(map(parse_fault, faults)))
+        (application,) = planned.application
+        named = (application.model_copy(update={"engine": chosen}),)
+        planned = planned.model_copy(update={"application": named})
         with driven_databases.driven_databases(given, planned, allowed, 6, tried=True) as at:
             (database,) = at.values()
         return database
@@ -126,6 +130,15 @@ def test_an_engine_that_requests_make_is_checked_later(found: Found) -> None:
             database.driven.check_engine(told_engine(url=url), (), True)
     permitted = found(None, processes=0, allowed=ALL).driven
     permitted.check_engine(told_engine(url=ELSEWHERE), (), True)
+
+
+def test_a_name_that_no_engine_has_is_told_before_the_load(found: Found) -> None:
+    rows = told_engine(name="rows", url="sqlite:///rows.db")
+    told = found(None, (rows,), chosen="stock").intentions[0]
+    assert told.startswith(
+        "The application has no engine stock (--app-engine); it makes rows (shop/db.py:9). Correct "
+        "the name, or the run is refused unless a request makes the engine"
+    )
 
 
 @pytest.mark.parametrize("url", [ELSEWHERE, NOWHERE])

@@ -23,7 +23,10 @@ def test_connections_that_wait_for_one_row_are_the_databases_queue(provoked: Pro
     evidence = findings["database_bound"].evidence
     assert evidence["locked"] > 0.7
     assert 14 < evidence["in_use"] <= 15
-    assert "waiting for each other's row locks" in findings["database_bound"].message
+    assert findings["database_bound"].message.endswith(
+        "waiting for each other's row locks. More connections only lengthen that queue. Make "
+        "transactions shorter, and compare fewer connections."
+    )
     # The pool is full and users wait for it, and yet a larger one would not help.
     assert "pool_bound" not in findings
 

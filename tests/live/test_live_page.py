@@ -208,7 +208,7 @@ def test_it_shows_the_last_minutes_when_it_is_opened_late(
     for title in page.locator("figure h3").all_inner_texts():
         assert page.get_by_role("img", name=title.split("\n")[0].split(" ")[0]).count()
     rows = page.locator("#runs tbody tr")
-    assert max(rows.evaluate_all("all => all.map(row => row.offsetHeight)")) < 100
+    assert max(rows.evaluate_all("all => all.map(row => row.offsetHeight)")) < 120
     assert faint(page) == []
     assert barriers(page) == []
     keep_picture(page, "live")

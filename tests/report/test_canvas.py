@@ -1,11 +1,14 @@
-"""Labels beside lines."""
+"""Lines in steps, and labels beside lines."""
 
-from itertools import pairwise
+from itertools import groupby, pairwise
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from loadtest.report.figures.toolkit import canvas
 from loadtest.report.figures.toolkit.canvas import push_apart, shortened
 
 
@@ -36,3 +39,21 @@ def test_moved_labels_keep_order_and_distance(places: list[float], gap: float) -
     order = sorted(range(len(places)), key=lambda n: places[n])
     steps = [moved[b] - moved[a] for a, b in pairwise(order)]
     assert all(step >= gap - 1e-6 for step in steps)
+
+
+def test_steps_are_drawn_as_matplotlibs_stairs_with_sharp_corners_behind_lines() -> None:
+    _, (axes,) = canvas.panels(1, 1.0, left=0.5, right=0.5)
+    levels, edges = [3.0, 1.0, np.nan, 2.0], [0, 1, 2, 3, 4]
+    canvas.draw_steps(axes, levels, edges, {"color": "#0072b2", "lw": 2.2})
+    stairs = axes.stairs(levels, edges, baseline=None)
+    (steps,) = axes.lines
+    drawn, expected = np.asarray(steps.get_xydata()), stairs.get_path().vertices
+    assert _corners(drawn[np.isfinite(drawn).all(axis=1)]) == _corners(expected)
+    assert steps.get_zorder() == stairs.get_zorder()
+    looks = stairs.get_joinstyle(), stairs.get_capstyle()
+    assert looks == (steps.get_solid_joinstyle(), steps.get_solid_capstyle())
+    assert looks == (steps.get_dash_joinstyle(), steps.get_dash_capstyle())
+
+
+def _corners(points: npt.NDArray[np.float64]) -> list[list[float]]:
+    return [corner for corner, _ in groupby(points.tolist())]

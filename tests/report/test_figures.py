@@ -133,6 +133,15 @@ def eventful(
     return run(folder, parts, pool, round_, started=started)
 
 
+def test_figures_are_drawn_while_the_rest_of_the_report_is_prepared(tmp_path: Path) -> None:
+    measurements = gather([eventful(tmp_path, "5+10", 1, 1)])
+    called: list[str] = []
+    drawn = draw_figures(measurements, summarize(measurements), lambda: called.append("meanwhile"))
+    assert called == ["meanwhile"]
+    own = throughput.draw(measurements, summarize(measurements))
+    assert own in drawn
+
+
 def test_every_figure_answers_a_question_with_a_table_behind_it(tmp_path: Path) -> None:
     runs = [eventful(tmp_path, "5+10", 1, 1), eventful(tmp_path, "20+0", 1, 2)]
     measurements = gather(runs)
@@ -169,6 +178,16 @@ def test_whether_a_bigger_pool_helps_is_said_where_rounds_show_it(
     five, twenty = cells(drawing)
     assert (five["connections allowed"], twenty["connections allowed"]) == ("5", "20")
     assert five["in each round"] == " · ".join(["10.0 ms"] * len(small))
+
+
+def test_a_bigger_pool_helps_up_to_the_recommended_one(tmp_path: Path) -> None:
+    runs = [
+        *steady(tmp_path, "5+0", [100, 101, 102, 99, 98], peak=5, started=1),
+        *steady(tmp_path, "20+0", [150, 151, 152, 149, 148], started=2),
+        *steady(tmp_path, "40+0", [150, 152, 153, 149, 148], peak=40, started=3),
+    ]
+    title = drawn(size_curve, runs).title
+    assert title == "Up to 20+0, a bigger pool helps: 40+0 does 150 requests per second, 5+0 100"
 
 
 def test_pools_stand_by_what_they_may_open_those_without_a_limit_last(tmp_path: Path) -> None:
@@ -289,7 +308,7 @@ def test_users_who_got_nothing_are_counted(tmp_path: Path) -> None:
     lucky = Fair(users=50, served=5, checkouts=100, squares=2000, longest_wait=950 * MILLISECOND)
     part = replace(interval(counters={"requests": 9}, wait=[10, 10, 10]), fair=lucky)
     drawing = drawn(user_sharing, [eventful(tmp_path), run(tmp_path, [part], "5+0", started=2)])
-    assert drawing.title == "45 of 50 users got no connection in a whole round with 5+0"
+    assert drawing.title == "In the worst round of 5+0, 45 of 50 users got no connection"
     some, unlucky = cells(drawing)
     assert (some["users without a connection"], some["Jain's index"]) == ("0 of 50", "1.00")
     assert (unlucky["longest wait"], unlucky["longest / median"]) == ("950 ms", "95 times")

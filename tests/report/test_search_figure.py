@@ -8,11 +8,13 @@ import pytest
 from loadtest.analysis.pool_runs import gather
 from loadtest.analysis.statistics.within_rounds import seconds_spread
 from loadtest.analysis.summarize import summarize_runs
+from loadtest.report import html
 from loadtest.report.figures import draw_figures, search_curve
 from loadtest.report.figures.search_measures import search_measures
 from loadtest.report.figures.toolkit import canvas
 from tests.analysis.builders import interval, run, steady
 from tests.analysis.test_tuning import closed_in, searched
+from tests.report.test_figures import cells
 
 
 def test_it_names_the_knee_and_shows_every_size(tmp_path: Path) -> None:
@@ -49,11 +51,23 @@ def test_the_sizes_of_a_search_are_drawn_once(tmp_path: Path) -> None:
     assert not {"sizes", "throughput"} & drawings.keys()
     table = drawings["search"].table
     assert table
+    assert table.headings[-2:] == ("objective", "rounds")
     assert [row[:3] for row in table.rows] == [
         ("19+0", "19", "641"),
         ("20+0", "20", "641"),
         ("40+0", "40", "645"),
     ]
+
+
+def test_without_an_objective_no_size_meets_or_misses_one(tmp_path: Path) -> None:
+    runs = closed_in(tmp_path)
+    drawing = search_curve.draw(gather(runs), searched(runs, ""))
+    assert drawing
+    assert all("objective" not in row for row in cells(drawing))
+
+
+def test_the_sizes_of_a_search_have_different_numbers_of_rounds(tmp_path: Path) -> None:
+    assert html._rounds(searched(closed_in(tmp_path)), 5.0) == "1 to 3 rounds of 5 s each"
 
 
 def test_sizes_that_would_touch_are_left_out_but_for_the_answer() -> None:
@@ -67,6 +81,7 @@ def test_a_search_without_an_answer_says_so(tmp_path: Path) -> None:
     drawing = search_curve.draw(gather(runs), summary)
     assert drawing
     assert drawing.title == "No pool size meets the objective"
+    assert {row["objective"] for row in cells(drawing)} == {"missed"}
 
 
 def test_where_nothing_was_searched_there_is_none(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run's file tells everything that happened up to the moment at which it was cut off."""
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -426,7 +427,14 @@ def test_single_files_and_folders_can_be_mixed(results):
 
 
 def test_a_folder_without_runs_is_named(tmp_path):
-    with pytest.raises(UsageError, match=r"contains no run files \(expected .*/runs/\*\.jsonl\)"):
+    with pytest.raises(
+        UsageError, match=r"contains no run files \(expected .*/runs/\*\.jsonl\): give"
+    ):
+        find_runs([tmp_path])
+    recorded = tmp_path / "runs" / "one.jsonl.gz"
+    recorded.parent.mkdir()
+    recorded.write_bytes(gzip.compress(b'{"type":"header","recording":{}}\n'))
+    with pytest.raises(UsageError, match="is a recording; give results of load tests only"):
         find_runs([tmp_path])
 
 
@@ -437,7 +445,9 @@ def test_a_part_that_is_being_compressed_is_found_once(tmp_path):
 
 
 def test_a_path_that_is_not_there_is_named(results):
-    with pytest.raises(UsageError, match="/nowhere contains no run files"):
+    with pytest.raises(
+        UsageError, match=r"there is no result .*/nowhere: loadtest demo and loadtest run"
+    ):
         find_runs([results, results / "nowhere"])
 
 

@@ -19,10 +19,10 @@ from loadtest.model.summary import Comparison, Finding, PoolSummary
 def corrected_advice(
     pools: Sequence[PoolSummary], names: Collection[str], compare: Comparer
 ) -> list[PoolSummary]:
-    """The same pools, in whose findings a larger pool that did not help replaces its advice.
+    """The same pools, in whose findings the larger pools that were compared replace the advice.
 
-    names: the pools that may be compared with each other. If any larger one helps, or is undecided,
-    the advice stays.
+    names: the pools that may be compared with each other. Of the larger ones that help, the
+    smallest is named. If some are undecided and none helps or is useless, the advice stays.
     """
     rivals = [pool for pool in pools if pool.name in names and pool.valid]
     return [_corrected(pool, rivals, compare) if pool in rivals else pool for pool in pools]
@@ -32,11 +32,14 @@ def _corrected(pool: PoolSummary, rivals: Sequence[PoolSummary], compare: Compar
     larger = [one for one in rivals if _size(one) > _size(pool)]
     judged = {one.name: _judged(compare, one, pool) for one in larger}
     useless = [name for name, decision in judged.items() if decision in ("worse", "equivalent")]
-    if "better" in judged.values() or not useless:
+    helpful = [one for one in larger if judged[one.name] == "better"]
+    if helpful:
+        enough = min(helpful, key=_size)
+        return _told(pool, _helped(compare, enough.name, pool.name), instead=True)
+    if not useless:
         return pool
-    told = " ".join(_told(compare.pair(name, pool.name, THROUGHPUT_METRIC)) for name in useless)
-    findings = tuple(_with_fact(one, told) for one in pool.findings)
-    return pool.model_copy(update={"findings": findings})
+    pairs = (compare.pair(name, pool.name, THROUGHPUT_METRIC) for name in useless)
+    return _told(pool, " ".join(map(_in_vain, pairs)), instead=False)
 
 
 def _size(pool: PoolSummary) -> float:
@@ -62,15 +65,32 @@ def _decision(compare: Comparer, found: Comparison) -> str:
     return "better" if (found.ratio > 1) == more_is_better(found.metric) else "worse"
 
 
-def _told(found: Comparison) -> str:
+def _in_vain(found: Comparison) -> str:
     return (
         f"A larger pool was compared: {found.pool} serves {ratio(found.ratio)} times as many "
         "requests."
     )
 
 
-def _with_fact(finding: Finding, told: str) -> Finding:
+def _helped(compare: Comparer, larger: str, pool: str) -> str:
+    """What a larger pool does better: requests, or else their times."""
+    throughput, times = (
+        compare.pair(larger, pool, metric) for metric in (THROUGHPUT_METRIC, REQUEST_METRIC)
+    )
+    does = f"serves {ratio(throughput.ratio)} times as many requests"
+    if _decision(compare, throughput) != "better":
+        does = f"has {ratio(times.ratio)} times the p95 of requests"
+    return f"A larger pool helps: {larger} {does}."
+
+
+def _told(pool: PoolSummary, told: str, *, instead: bool) -> PoolSummary:
+    """The pool with a fact in place of the advice to enlarge it; instead: of all other advice."""
+    findings = tuple(_with_fact(one, told, instead=instead) for one in pool.findings)
+    return pool.model_copy(update={"findings": findings})
+
+
+def _with_fact(finding: Finding, told: str, *, instead: bool) -> Finding:
     if not finding.enlarge:
         return finding
-    said = " ".join(part for part in (told, finding.otherwise) if part)
+    said = told if instead or not finding.otherwise else f"{told} {finding.otherwise}"
     return finding.model_copy(update={"message": finding.message.replace(finding.enlarge, said)})

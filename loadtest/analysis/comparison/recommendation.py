@@ -10,7 +10,7 @@ from loadtest.analysis.comparison.no_recommendation import pools_left_out
 from loadtest.analysis.comparison.objective_check import meets_objectives, value_in_words
 from loadtest.analysis.comparison.setting_costs import not_covered, setting_costs
 from loadtest.analysis.comparison.unused_pools import never_used_up
-from loadtest.analysis.findings import mostly_failing
+from loadtest.analysis.findings import cross_checks, mostly_failing
 from loadtest.analysis.findings.leaks import leak_flaw
 from loadtest.analysis.findings.rules import NOTABLE_ERRORS
 from loadtest.analysis.pool_runs import Measurements
@@ -190,7 +190,7 @@ def pool_flaws(pool: PoolSummary) -> list[str]:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
         share = percent(pool.errors.rate)
         lines.append(f"Even with {pool.name} {share} of requests failed, most with {most}.")
-    if (without := pool.unserved) > tie_breaks.SOME_STARVED:
+    if (without := pool.unserved) > cross_checks.SOME_STARVED:
         lines.append(
             f"With {pool.name} {percent(without)} of the users never got a connection (see the "
             "finding starvation): its times cover the other users only."

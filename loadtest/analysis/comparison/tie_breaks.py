@@ -11,11 +11,11 @@ from loadtest.analysis.comparison.comparer import (
     THROUGHPUT_METRIC,
     Comparer,
 )
+from loadtest.analysis.findings.cross_checks import SOME_STARVED
 from loadtest.analysis.units import duration, listed, percent
 from loadtest.model.summary import PoolSummary
 
 SOME_ERRORS = 0.001
-SOME_STARVED = 0.01
 _APART = "Ruled out despite a similar throughput"
 
 PoolSummaries = Sequence[PoolSummary]

@@ -96,9 +96,9 @@ def pool_below_concurrency(pool: PoolRuns) -> Iterator[Finding]:
     yield Finding(
         code="pool_below_concurrency",
         severity="warning" if waiting >= 1 and not measured else "info",
-        message=f"A process of the application {at_once}, but its pool has {count(limit)} "
-        f"connections. The others wait: {level(waiting)} on average, with a p95 of all waits of "
-        f"{duration(wait)}. {change}",
+        message=f"A process of the application {at_once}, but its pool has "
+        f"{plural(limit, 'connection')}. The others wait: {level(waiting)} on average, with a p95 "
+        f"of all waits of {duration(wait)}. {change}",
         evidence={
             **{"requests": found.requests, "source": found.source, "limit": limit},
             **{"waiting": waiting, "wait_p95": wait},

@@ -65,7 +65,7 @@ def database_bound(pool: PoolRuns) -> Iterator[Finding]:
             severity="warning",
             message=f"The database is the bottleneck: connections in use spent "
             f"{percent(locked)} of their time waiting for each other's row locks. More connections "
-            "only lengthen that queue. Use fewer connections, and shorter transactions.",
+            "only lengthen that queue. Make transactions shorter, and compare fewer connections.",
             evidence={"locked": locked, "in_use": in_use, "server_cpu": cpu},
         )
     elif cpu is not None and cpu >= BUSY_SERVER_CPU:

@@ -24,6 +24,7 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
     """Connections opened again and again: overflow connections are closed when returned."""
     peak, opened = pool.peak("open"), pool.counters["opened"]
     closed = pool.counters["closed.overflow"]
+    vain = _in_vain(pool)
     few = not peak or opened <= CHURN_TIMES * peak * len(pool.rounds) or closed < opened / 2
     if few or pool.settings.poolclass == "NullPool":
         return
@@ -33,10 +34,18 @@ def overflow_churn(pool: PoolRuns) -> Iterator[Finding]:
         severity="warning",
         message=f"The pool opened {count(opened)} connections, {count(opened / seconds)} per "
         f"second, but had at most {count(peak)} at once: connections above pool_size (overflow) "
-        f"are closed when they are returned. {_slower(_in_vain(pool))}Use a larger pool_size and "
-        "less overflow.",
+        f"are closed when they are returned. {_slower(vain)}Use a larger pool_size and less "
+        f"overflow{'' if vain else _same_limit(pool)}.",
         evidence={"opened": opened, "closed_overflow": closed, "peak": peak, "seconds": seconds},
     )
+
+
+def _same_limit(pool: PoolRuns) -> str:
+    """The settings that allow as many connections without overflow, if all of them were used."""
+    limit = pool.settings.most_connections
+    if limit is None or (pool.peak("open") or 0) < limit * pool.processes:
+        return ""
+    return f": pool_size={limit}, max_overflow=0 allows as many connections, and keeps them open"
 
 
 def pool_per_process(pool: PoolRuns) -> Iterator[Finding]:

@@ -240,7 +240,8 @@ def pool_full(pool: RecordedPoolSummary) -> Iterator[Finding]:
     yield Finding(
         code="pool_full",
         severity="error" if timeouts else "warning",
-        message=f"Checkouts waited at a full pool for {duration(pool.full_seconds)}. {timed_out}"
+        message=f"Checkouts waited at a full pool for {duration(pool.full_seconds)} of the "
+        f"{duration(pool.seconds)} measured. {timed_out}"
         f"The p99 of all waits is {marked_duration(waits, 'p99')}, the longest "
         f"{marked_duration(waits, 'max')}. {change}",
         evidence={

@@ -213,7 +213,7 @@ def _why(tuning: Tuning, chosen: PoolSummary) -> str:
         more = f"{_throughput(tuning.pilot)} per second, {_share(tuning.pilot, chosen)} of that"
         return f"{tuning.pilot.name}, measured first, did {more}; {_DISTURBED}"
     if not trial.steady:
-        return f"its rounds differ too much{_sure(chosen)}; {_DISTURBED}"
+        return f"its rounds differ too much in throughput{_sure(chosen)}; {_DISTURBED}"
     if trial.sure is not True:
         return f"whether it meets {', '.join(bound.text for bound in tuning.bounds)} is uncertain"
     return "a smaller size could not be measured"

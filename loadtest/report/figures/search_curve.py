@@ -61,7 +61,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
         help=HELP + (_OF_PROCESSES if search.by_processes else "") if several else "",
         svg=svg,
         question="How many connections are enough?",
-        table=_table(tried, measures),
+        table=_table(tried, measures, asked=bool(summary.experiment.get("objective"))),
     )
 
 
@@ -109,19 +109,20 @@ def _title(search: Search) -> str:
     return f"{knee}; from {count(worse)} on it gets worse" if worse else knee
 
 
-def _table(tried: Sequence[SizeTried], measures: Sequence[Measure]) -> Table:
+def _table(tried: Sequence[SizeTried], measures: Sequence[Measure], *, asked: bool) -> Table:
+    """asked: whether there is an objective."""
     rows = [
         (
             one.pool,
             count(one.size),
             *(cell for m in measures for cell in (m.said(one.pool), m.interval(one.pool))),
-            MET_IN_WORDS[one.met],
+            *[MET_IN_WORDS[one.met]] * asked,
             count(one.rounds),
         )
         for one in sorted(tried, key=lambda one: one.size)
     ]
     values = [text for measure in measures for text in (measure.heading, "interval (95 %)")]
-    return Table(("pool", "pool_size", *values, "objective", "rounds"), tuple(rows))
+    return Table(("pool", "pool_size", *values, *["objective"] * asked, "rounds"), tuple(rows))
 
 
 def _figure(

@@ -56,7 +56,7 @@ def draw(measurements: Measurements, summary: Summary) -> Drawing | None:
     waited = any((pool.checkout.wait_seconds.p95 or 0.0) >= UNNOTICED for pool in pools)
     return Drawing(
         name="sizes",
-        title=_title(pools),
+        title=_title(pools, summary.verdict.recommended),
         alt="Successful requests per second and p95 of the wait by the most connections that a "
         "pool may open: " + for_every_pool(pools, _numbers),
         help=_RIGHT_IS_MORE
@@ -80,8 +80,10 @@ def _numbers(pool: PoolSummary) -> str:
     )
 
 
-def _title(pools: Sequence[PoolSummary]) -> str:
+def _title(pools: Sequence[PoolSummary], recommended: str | None) -> str:
     """The throughput of the pools; bigger is better only if the intervals do not overlap.
+
+    A bigger pool helps up to the recommended one if the best does not surely do more than it.
 
     Pools of several user models, servers or applications differ in more than their size.
     """
@@ -95,6 +97,10 @@ def _title(pools: Sequence[PoolSummary]) -> str:
     if _most(best) < _most(ranked[-1]) and _surely_more(best, ranked[-1]):
         return f"The biggest pool is not the best: {said}"
     if _most(best) > _most(ranked[0]) and _surely_more(best, ranked[0]):
+        enough = next((pool for pool in ranked if pool.name == recommended), best)
+        upto = _surely_more(enough, ranked[0]) and not _surely_more(best, enough)
+        if _most(enough) < _most(best) and upto:
+            return f"Up to {enough.name}, a bigger pool helps: {said}"
         return f"A bigger pool helps: {said}"
     return said
 

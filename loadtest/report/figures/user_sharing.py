@@ -29,7 +29,8 @@ HELP = (
     "logarithmic. Waits that had not ended are included. On the right are users who never got a "
     "connection, and Jain's index: 1 if all users got equally many connections, 0.1 if a tenth of "
     "them got all. Both describe the round that shared worst; an open loop has neither. With few "
-    "checkouts per user, chance alone keeps the index below 1."
+    "checkouts per user, chance alone keeps the index below 1, and a user without a connection may "
+    "only not have had its turn: the finding starvation needs three checkouts of each other user."
 )
 SHORTEST_WAIT = 1e-6
 # Room for the text beside the last dot, and between the names of rows and the first.
@@ -74,7 +75,7 @@ def _title(pools: Sequence[PoolSummary], of: Mapping[str, Sharing]) -> str:
     worst = of[unlucky.name]
     if worst.without:
         some = f"{count(worst.without)} of {count(worst.users)} users"
-        return f"{some} got no connection in a whole round with {unlucky.name}"
+        return f"In the worst round of {unlucky.name}, {some} got no connection"
     longest = for_title(
         pools,
         lambda pool: of[pool.name].longest,

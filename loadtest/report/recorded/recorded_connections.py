@@ -105,13 +105,13 @@ def _figure(steps: _Steps, summary: RecordedPoolSummary, number: int) -> Figure:
     axes.fill_between(steps.edges, 0, [*steps.most, steps.most[-1]], **area)
     labels, styles = [], []
     if near:
-        axes.stairs(steps.limit, steps.edges, baseline=None, **_LIMIT)
+        canvas.draw_steps(axes, steps.limit, steps.edges, _LIMIT)
         labels.append((float(steps.limit[-1]), f"{count(steps.limit[-1])} allowed"))
         styles.append(_LIMIT)
     for name, level in values.items():
         if level.any():
             styles.append({"color": shade, **_STYLES[name]})
-            axes.stairs(level, steps.edges, baseline=None, **styles[-1])
+            canvas.draw_steps(axes, level, steps.edges, styles[-1])
             mean = float(np.sum(level * np.diff(steps.edges))) / summary.seconds  # without gaps
             labels.append((mean, f"{as_level(mean) if mean >= _LEAST_SHOWN else '< 0.1'} {name}"))
     canvas.label_ends(axes, labels, styles)

@@ -253,11 +253,26 @@ def _unknown(other: URL | None, facts: ApplicationFacts, intended: IntendedRuns)
     """The database of an engine that only requests make; it is checked when it is made."""
     demand = intended.demand(facts, None)
     late = (
-        "The application makes its engine with a request, so its server is not known before the "
-        "load. On a server, the run ends unless --allow-overload and --no-abort are given"
+        f"{_why_unknown(facts, intended)}. On a server, the run ends unless --allow-overload and "
+        "--no-abort are given"
     )
     driven = DrivenServer(ceilings=_ceilings(demand), seconds=facts.seconds)
     return intended.database(other, driven, None, facts, late, intended.sentence(facts))
+
+
+def _why_unknown(facts: ApplicationFacts, intended: IntendedRuns) -> str:
+    """Why no engine is meant before the load: requests make it, or its name is wrong."""
+    (application,) = intended.experiment.application
+    if not (application.engine and facts.others):
+        return (
+            "The application makes its engine with a request, so its server is not known before "
+            "the load"
+        )
+    return (
+        f"The application has no engine {application.engine} (--app-engine); it makes "
+        f"{' and '.join(map(str, facts.others))}. Correct the name, or the run is refused unless a "
+        "request makes the engine, whose server is not known before the load"
+    )
 
 
 def _ceilings(demand: Demand) -> dict[str, int]:

@@ -8,6 +8,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from loadtest.analysis.units import round_duration
 from loadtest.report.figures.toolkit.svg import INK, POOL_COLOURS
@@ -169,6 +170,18 @@ def _legend_columns(names: Sequence[str]) -> int:
 
 def _legend_rows(names: Sequence[str]) -> int:
     return -(-len(names) // _legend_columns(names)) if names else 0
+
+
+def draw_steps(
+    axes: Axes, levels: npt.ArrayLike, edges: npt.ArrayLike, style: Mapping[str, Any]
+) -> None:
+    """A line of levels between their edges, one more of these; like a patch behind other lines.
+
+    `Axes.stairs` looks the same, but takes six times as long.
+    """
+    sharp: dict[str, Any] = {f"{kind}_joinstyle": "miter" for kind in ("solid", "dash")}
+    sharp |= {f"{kind}_capstyle": "butt" for kind in ("solid", "dash")}
+    axes.plot(np.repeat(edges, 2)[1:-1], np.repeat(levels, 2), zorder=1, **sharp, **style)
 
 
 def label_ends(

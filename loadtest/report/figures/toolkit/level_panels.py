@@ -240,4 +240,4 @@ def draw_level(
     if band and (high > low).any():
         area: dict[str, Any] = {"step": "post", "color": style["color"], "alpha": 0.15, "lw": 0}
         axes.fill_between(line.edges, [*low, low[-1]], [*high, high[-1]], **area)
-    axes.stairs(level, line.edges, baseline=None, **style)
+    canvas.draw_steps(axes, level, line.edges, style)

@@ -297,3 +297,4 @@ class Plugin:
                 internals.stop_without_workers(self.runner)
             else:
                 self.runner.stop()
+        self.run.close()  # Locust exits, also if a signal came while the run was being closed

@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
+from gevent.lock import RLock
+
 from loadtest.database.server_guard import Guard
 from loadtest.live.displays import Live
 from loadtest.load import locust_internals as internals
@@ -53,6 +55,7 @@ class RunUnderWay:
         self._started = self._load_began = time.monotonic()
         self._tickers: list[Ticker] = []
         self._opened = ExitStack()
+        self._closing = RLock()
 
     @property
     def time_is_up(self) -> bool:
@@ -117,9 +120,13 @@ class RunUnderWay:
             attempt(partial(ticker.enter, "drain"), self.fail)
 
     def close(self) -> None:
-        """Take all steps at the end, the last added first, even if some raise."""
+        """Take all steps at the end, the last added first, even if some raise.
+
+        If another greenlet takes them, wait until it has done so.
+        """
         self._tickers, self.under_way = [], False
-        self._opened.pop_all().close()
+        with self._closing:
+            self._opened.pop_all().close()
 
     def close_output(self, live: Live, workers: Workers | None) -> None:
         """End the result file and the live page's run; workers: those of a master."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from types import SimpleNamespace
 
+import gevent
+import gevent.event
 import pytest
 
 from loadtest.load import run
@@ -62,3 +64,24 @@ def test_a_run_without_a_limit_has_no_rest(clock: Clock) -> None:
     made = begun(clock, None)
     clock.now = 99.0
     assert (made.time_is_up, made.rest_of_load) == (False, 0)
+
+
+def test_a_run_that_is_being_closed_is_closed_only_at_the_end_of_all_steps(clock: Clock) -> None:
+    made, done, goes_on = begun(clock), [], gevent.event.Event()
+
+    def last_interval() -> None:
+        goes_on.wait()
+        done.append("last interval")
+
+    def locust_exits() -> None:
+        made.close()
+        done.append("exit")
+
+    made.at_end(last_interval)
+    closing = gevent.spawn(made.close)
+    gevent.sleep()
+    exiting = gevent.spawn(locust_exits)
+    gevent.sleep()
+    goes_on.set()
+    gevent.joinall([closing, exiting])
+    assert done == ["last interval", "exit"]

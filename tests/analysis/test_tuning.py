@@ -317,4 +317,4 @@ def test_that_requests_fail_with_the_answer_is_told(tmp_path: Path) -> None:
     ]
     text = searched(runs).verdict.text
     assert text.startswith("Set pool_size=20")
-    assert "Even with 20+0 9.1 % of requests failed, most with deadlocks." in text.splitlines()
+    assert "Even with 20+0, 9.1 % of requests failed, most with deadlocks." in text.splitlines()

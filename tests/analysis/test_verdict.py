@@ -188,7 +188,7 @@ def test_errors_of_the_recommended_pool_are_told(tmp_path: Path) -> None:
         *steady(tmp_path, "20+0", _five(700), failures=70),
         *steady(tmp_path, "5+10", _five(300)),
     ]
-    said = "Even with 20+0 9.1 % of requests failed, most with deadlocks."
+    said = "Even with 20+0, 9.1 % of requests failed, most with deadlocks."
     assert said in summarize_runs(runs).verdict.text
 
 
@@ -299,8 +299,8 @@ def test_that_a_recommended_pool_starves_users_is_told(tmp_path: Path) -> None:
     verdict = summarize_runs(runs).verdict
     assert verdict.recommended == "5+0"
     assert (
-        "With 5+0 95 % of the users never got a connection (see the finding starvation): its times "
-        "cover the other users only." in verdict.text.splitlines()
+        "With 5+0, 95 % of the users never got a connection (see the finding starvation): its "
+        "times cover the other users only." in verdict.text.splitlines()
     )
 
 

@@ -189,10 +189,10 @@ def pool_flaws(pool: PoolSummary) -> list[str]:
     if (pool.errors.rate or 0) > NOTABLE_ERRORS:
         most = error_kinds.label(mostly_failing.main_kind(pool.errors))
         share = percent(pool.errors.rate)
-        lines.append(f"Even with {pool.name} {share} of requests failed, most with {most}.")
+        lines.append(f"Even with {pool.name}, {share} of requests failed, most with {most}.")
     if (without := pool.unserved) > cross_checks.SOME_STARVED:
         lines.append(
-            f"With {pool.name} {percent(without)} of the users never got a connection (see the "
+            f"With {pool.name}, {percent(without)} of the users never got a connection (see the "
             "finding starvation): its times cover the other users only."
         )
     return lines
